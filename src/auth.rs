@@ -1,0 +1,331 @@
+//! Client credentials → access token, access token → caller.
+//!
+//! Secrets and tokens are kept only as hashes. A secret is 256 random bits unless an operator chooses one, so a salted
+//! HMAC is enough and a slow password hash would only slow the token endpoint; see [`Secret`].
+
+use crate::error::Error;
+use crate::store::tokens::TokenRow;
+use crate::store::{Store, StoreError, applications, credentials, tokens};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use hmac::{Hmac, KeyInit, Mac};
+use http::header::AUTHORIZATION;
+use openapi_dropshot::runtime::Call;
+use parking_lot::{Mutex, RwLock};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use subtle::ConstantTimeEq;
+
+/// How long a checked token is believed before the database is asked again, and so how long a token outlives its
+/// revocation by another process at most.
+const TRUST: Duration = Duration::from_secs(1);
+/// Tokens remembered at most; beyond it the oldest memory goes first, at the cost of a look into the database.
+const REMEMBERED: usize = 10_000;
+/// Wrong secrets that one address may send for one client within [`WINDOW`]; then it has to wait, whatever it sends.
+const GUESSES: u32 = 50;
+/// How long wrong secrets are counted, and so how long the wait is at most.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Addresses and clients whose wrong secrets are counted at most.
+const COUNTED: usize = 10_000;
+
+/// Who is calling.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The application that the token was issued to.
+    pub application: i64,
+    /// What the token may do; `None`: everything.
+    scopes: Option<Arc<str>>,
+}
+
+impl Caller {
+    /// Whether the name in an address is this caller's application.
+    pub fn is(&self, name: &str) -> bool {
+        // Only the canonical spelling: `01` would be a second address of the same resource.
+        name == "me" || name.parse() == Ok(self.application) && !name.starts_with(['0', '+'])
+    }
+
+    fn may(&self, scope: &str) -> bool {
+        self.scopes.as_ref().is_none_or(|scopes| scopes.split(' ').any(|granted| granted == scope))
+    }
+}
+
+/// A token as it is handed out, once.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: Secret,
+    /// Seconds it is valid.
+    pub expires_in: i64,
+    /// What it may do, as the answer says it.
+    pub scope: String,
+}
+
+/// Issues and checks tokens.
+#[derive(Debug)]
+pub struct Authority {
+    lifetime: Duration,
+    remembered: RwLock<HashMap<[u8; 32], Remembered>>,
+    guesses: Mutex<HashMap<(IpAddr, String), Guesses>>,
+    requests: Option<DefaultKeyedRateLimiter<i64>>,
+}
+
+/// Wrong secrets from one address for one client.
+#[derive(Debug)]
+struct Guesses {
+    since: Instant,
+    count: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Remembered {
+    caller: Caller,
+    expires_time: i64,
+    checked: Instant,
+}
+
+impl Authority {
+    /// Tokens live for `lifetime`; an application may send `rate_limit` requests a second, if that is limited.
+    pub fn new(lifetime: Duration, rate_limit: Option<NonZeroU32>) -> Self {
+        Authority {
+            lifetime,
+            remembered: RwLock::default(),
+            guesses: Mutex::default(),
+            requests: rate_limit.map(|limit| RateLimiter::keyed(Quota::per_second(limit))),
+        }
+    }
+
+    /// Says whose token the request carries, if that token may do what the operation demands.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 403 without a scope, 429 beyond the application's rate.
+    pub async fn caller(&self, store: &Store, call: &Call) -> Result<Caller, Error> {
+        let header = call
+            .headers()
+            .get(AUTHORIZATION)
+            .ok_or(Error::Unauthorized("send an access token as Authorization: Bearer TOKEN"))?;
+        let token = header
+            .to_str()
+            .ok()
+            .and_then(|text| text.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .ok_or(Error::Unauthorized("the Authorization header is not a bearer token"))?
+            .1;
+        let hash: [u8; 32] = Sha256::digest(token.trim().as_bytes()).into();
+        let caller = match self.recall(&hash) {
+            Some(caller) => caller,
+            None => self.look_up(store, hash).await?,
+        };
+        if let Some(requests) = &self.requests {
+            requests.check_key(&caller.application).map_err(too_many)?;
+        }
+        // The document's requirements are all of the one scheme; each of its scopes is needed.
+        let scopes =
+            call.operation.security.iter().flat_map(|alternative| alternative.iter()).flat_map(|one| one.scopes);
+        match scopes.copied().find(|scope| !caller.may(scope)) {
+            Some(scope) => Err(Error::Forbidden { scope }),
+            None => Ok(caller),
+        }
+    }
+
+    fn recall(&self, hash: &[u8; 32]) -> Option<Caller> {
+        let remembered = self.remembered.read();
+        let found = remembered.get(hash)?;
+        (found.checked.elapsed() < TRUST && found.expires_time > now()).then(|| found.caller.clone())
+    }
+
+    async fn look_up(&self, store: &Store, hash: [u8; 32]) -> Result<Caller, Error> {
+        let row = store.read(move |tx| tokens::get(tx, &hash)).await?;
+        let Some(row) = row.filter(|row| row.expires_time > now()) else {
+            self.remembered.write().remove(&hash);
+            return Err(Error::InvalidToken);
+        };
+        let caller = Caller { application: row.application_id, scopes: row.scopes.map(Arc::from) };
+        let mut remembered = self.remembered.write();
+        if remembered.len() >= REMEMBERED {
+            let fresh = |found: &mut Remembered| found.checked.elapsed() < TRUST;
+            remembered.retain(|_, found| fresh(found));
+            if remembered.len() >= REMEMBERED {
+                remembered.clear();
+            }
+        }
+        let (expires_time, checked) = (row.expires_time, Instant::now());
+        remembered.insert(hash, Remembered { caller: caller.clone(), expires_time, checked });
+        Ok(caller)
+    }
+
+    /// Exchanges client credentials for a token. `scope` asks for less than the credentials may do.
+    ///
+    /// # Errors
+    /// 401 for wrong credentials, 400 for a scope they may not use, 429 for too many wrong ones from one address.
+    pub async fn issue(
+        &self,
+        store: &Store,
+        from: IpAddr,
+        client_id: String,
+        secret: &Secret,
+        scope: Option<&str>,
+    ) -> Result<IssuedToken, Error> {
+        let guesser = (from, client_id.clone());
+        self.refuse_guesser(&guesser)?;
+        let id = client_id.clone();
+        let credential = store.read(move |tx| credentials::get(tx, &id)).await?;
+        // An unknown client costs the same time as a wrong secret, so that neither can be told from the other.
+        let (salt, expected) = match &credential {
+            Some(row) => (row.salt.as_slice(), row.secret_hash.as_slice()),
+            None => ([0; 16].as_slice(), [0; 32].as_slice()),
+        };
+        let matches = bool::from(secret.hash(salt).ct_eq(expected));
+        let Some(credential) = credential.filter(|_| matches) else {
+            self.count_guess(guesser);
+            return Err(Error::Credentials);
+        };
+        let application = credential.application_id;
+        let scopes = narrowed(scope, credential.scopes)?;
+        let token = Secret::generate();
+        let (created_time, hash) = (now(), Sha256::digest(token.0.as_bytes()));
+        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX / 1000);
+        let row = TokenRow {
+            application_id: application,
+            client_id,
+            scopes: scopes.clone(),
+            expires_time: created_time + lifetime * 1000,
+            created_time,
+        };
+        let written = store.write(move |tx| tokens::insert(tx, &hash, &row)).await;
+        match written {
+            // The application went while its credentials were being checked.
+            Err(StoreError::Engine(_)) if !self.exists(store, application).await? => return Err(Error::Credentials),
+            other => other?,
+        }
+        let scope = scopes.unwrap_or_else(|| format!("org:{application}:app"));
+        Ok(IssuedToken { token, expires_in: lifetime, scope })
+    }
+
+    /// Refuses who has guessed too often, before the secret is looked at: else a guesser would only have to go on.
+    fn refuse_guesser(&self, guesser: &(IpAddr, String)) -> Result<(), Error> {
+        let guesses = self.guesses.lock();
+        let Some(found) = guesses.get(guesser).filter(|found| found.count >= GUESSES) else { return Ok(()) };
+        match WINDOW.checked_sub(found.since.elapsed()) {
+            Some(wait) => Err(Error::TooManyRequests { retry_after: wait.as_secs() + 1 }),
+            None => Ok(()),
+        }
+    }
+
+    fn count_guess(&self, guesser: (IpAddr, String)) {
+        let mut guesses = self.guesses.lock();
+        if guesses.len() >= COUNTED {
+            guesses.retain(|_, found| found.since.elapsed() < WINDOW);
+            if guesses.len() >= COUNTED {
+                guesses.clear();
+            }
+        }
+        let fresh = || Guesses { since: Instant::now(), count: 0 };
+        let found = guesses.entry(guesser).or_insert_with(fresh);
+        if found.since.elapsed() >= WINDOW {
+            *found = fresh();
+        }
+        found.count += 1;
+    }
+
+    async fn exists(&self, store: &Store, application: i64) -> Result<bool, StoreError> {
+        store.read(move |tx| applications::get(tx, application)).await.map(|row| row.is_some())
+    }
+
+    /// Forgets what is remembered of an application's tokens, so that they end at once in this process.
+    pub fn forget(&self, application: i64) {
+        self.remembered.write().retain(|_, found| found.caller.application != application);
+    }
+}
+
+/// The scopes of a new token: those asked for, if the credentials may use them all.
+fn narrowed(asked: Option<&str>, allowed: Option<String>) -> Result<Option<String>, Error> {
+    let Some(asked) = asked.map(str::trim).filter(|asked| !asked.is_empty()) else { return Ok(allowed) };
+    let names: Vec<&str> = asked.split_whitespace().collect();
+    let whole = |name: &str| name.starts_with("org:") && name.ends_with(":app");
+    if names.iter().all(|name| whole(name)) {
+        // What the token endpoint itself reports of unrestricted credentials.
+        return Ok(allowed);
+    }
+    let known = known_scopes();
+    let permitted = |name: &&str| match &allowed {
+        Some(allowed) => allowed.split(' ').any(|granted| granted == *name),
+        None => known.contains(name),
+    };
+    match names.iter().find(|name| !permitted(name)) {
+        Some(_) => {
+            let description = "these credentials may not use a scope that was asked for".to_owned();
+            Err(Error::Grant { error: "invalid_scope", description })
+        }
+        None => Ok(Some(names.join(" "))),
+    }
+}
+
+/// Every scope that some operation of the document demands.
+pub fn known_scopes() -> Vec<&'static str> {
+    let operations = crate::generated::server::OPERATIONS.iter();
+    let requirements =
+        operations.flat_map(|operation| operation.security.iter().flat_map(|alternative| alternative.iter()));
+    let mut scopes: Vec<_> = requirements.flat_map(|requirement| requirement.scopes.iter().copied()).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}
+
+fn too_many(refused: governor::NotUntil<governor::clock::QuantaInstant>) -> Error {
+    let wait = refused.wait_time_from(DefaultClock::default().now());
+    Error::TooManyRequests { retry_after: wait.as_secs() + 1 }
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A client secret or an access token in the clear. It does not show itself in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Secret {
+    /// A secret that somebody chose.
+    pub fn new(text: String) -> Self {
+        Secret(text)
+    }
+
+    /// 256 random bits.
+    pub fn generate() -> Self {
+        use base64::Engine as _;
+        Secret(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random::<32>()))
+    }
+
+    /// The text, to be shown once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self, salt: &[u8]) -> [u8; 32] {
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(salt).expect("any length is a key");
+        mac.update(self.0.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// Random bytes of the operating system.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    #[expect(clippy::expect_used, reason = "without randomness no secret may be made")]
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}

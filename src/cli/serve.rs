@@ -1,0 +1,56 @@
+//! `chatkitty serve`.
+
+use super::{block_on, print};
+use crate::config::Config;
+use crate::server::{NewCredentials, Running, start};
+use anyhow::{Context, anyhow, bail};
+use std::io::IsTerminal as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+pub(super) fn run(config: Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("CHATKITTY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // A reader of the log that has gone away must not take the server with it.
+        .log_internal_errors(false)
+        .init();
+    let config = config.with_environment().map_err(|message| anyhow!(message))?;
+    block_on(async {
+        // The handlers are in place before anybody can learn that the server runs.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let running = start(config).await.context("the server did not start")?;
+        print(&greeting(&running))?;
+        let mut told_to_stop = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        told_to_stop().await;
+        tracing::info!("stopping: no new connections, requests in flight may finish; a second signal cuts them off");
+        tokio::select! {
+            stopped = running.stop() => stopped.map_err(|message| anyhow!(message)),
+            () = told_to_stop() => bail!("requests still in flight at the second signal were cut off"),
+        }
+    })
+}
+
+fn greeting(running: &Running) -> String {
+    let url = &running.url;
+    let mut text = format!("ChatKitty Platform API at {url}/v1\n");
+    if let Some(NewCredentials { application, client_id, client_secret, generated }) = &running.first {
+        text.push_str(&format!("Created application {application} with client ID {client_id}\n"));
+        if *generated {
+            let secret = client_secret.reveal();
+            text.push_str(&format!("and client secret {secret} (shown only now).\nGet a token:\n"));
+            text.push_str(&format!(
+                "  curl -u {client_id}:{secret} -d grant_type=client_credentials {url}/oauth/token\n"
+            ));
+        }
+    }
+    text
+}

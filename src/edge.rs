@@ -1,0 +1,323 @@
+//! What every request passes before, and every response after, the generated routes.
+//!
+//! dropshot has no middleware and answers some failures itself, so the server's only endpoints are catch-alls that look
+//! requests up in the generated routes. Here, and only here: the headers of every answer, CORS and `OPTIONS`, path
+//! aliases, redirects to the canonical path, 404 and 405 in our shape, HAL-FORMS, the pages beside the API, the time
+//! limit, and the access log.
+
+use crate::error::Error;
+use crate::explorer::Pages;
+use crate::generated::server::{PATH_ALIASES, VERSION};
+use crate::hal_forms;
+use crate::platform::{NamedApplication, Platform};
+use dropshot::{Body, ClientErrorStatusCode, DynamicVersionPolicy, HttpError, RequestContext};
+use http::header::{
+    ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CACHE_CONTROL,
+    CONTENT_TYPE, EXPIRES, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN, PRAGMA, STRICT_TRANSPORT_SECURITY, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
+};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
+use http_body_util::BodyExt;
+use openapi_dropshot::runtime::{Failure, FailureKind, PathAlias, Response, Routes, Unrouted, preferred};
+use percent_encoding::percent_decode_str;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// 32 upper-case hexadecimal digits that name one answer; the log has them too.
+const X_RESPONSE_TOKEN: HeaderName = HeaderName::from_static("x-response-token");
+
+/// The way in and out.
+pub struct Edge {
+    routes: Routes<Platform>,
+    pages: Pages,
+    /// What every answer carries.
+    headers: HeaderMap,
+    time_limit: Duration,
+    access_log: bool,
+}
+
+impl Edge {
+    /// An edge before these routes and pages. A request is given up after `time_limit`.
+    pub fn new(routes: Routes<Platform>, pages: Pages, time_limit: Duration, access_log: bool) -> Self {
+        Edge { routes, pages, headers: usual_headers(), time_limit, access_log }
+    }
+
+    /// Answers one request.
+    pub async fn handle(self: Arc<Self>, context: RequestContext<Arc<Platform>>, request: Request<Body>) -> Response {
+        let started = self.access_log.then(Instant::now);
+        let token = response_token(&context.request_id);
+        let line =
+            started.map(|_| (request.method().clone(), request.uri().path().to_owned(), context.request.remote_addr()));
+        let cross_origin = request.headers().contains_key(ORIGIN);
+        let mut response = self.answer(context, request).await;
+        self.dress(response.headers_mut(), &token, cross_origin);
+        if let (Some(started), Some((method, path, from))) = (started, line) {
+            let (status, token) = (response.status().as_u16(), token.to_str().unwrap_or_default());
+            let microseconds = started.elapsed().as_micros() as u64;
+            tracing::info!(target: "chatkitty::access", %method, path, status, microseconds, token, %from, "answered");
+        }
+        response
+    }
+
+    async fn answer(&self, context: RequestContext<Arc<Platform>>, mut request: Request<Body>) -> Response {
+        if !has_plain_host(&request) {
+            let message = "the Host header is not a host name with an optional port";
+            return Error::from(Failure::new(FailureKind::Malformed, message)).render(None);
+        }
+        let method = request.method().clone();
+        let preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        if let Some(canonical) = canonical_path(request.uri()) {
+            let target = aliased(&canonical).map_or_else(|| canonical.clone(), |(target, _)| target);
+            if self.routes.find(&method, target.path()).is_ok() {
+                return redirect(&canonical);
+            }
+        }
+        if let Some((target, named)) = aliased(request.uri()) {
+            *request.uri_mut() = target;
+            request.extensions_mut().insert(named);
+        }
+        let route = match self.routes.find(&method, request.uri().path()) {
+            Ok(route) => route,
+            Err(Unrouted::MethodNotAllowed(methods)) if method == Method::OPTIONS => {
+                return options(&methods, preflight);
+            }
+            // The document's own paths come first, so that the pages cost them nothing.
+            Err(unrouted) => {
+                let page = self.page(&context, &request);
+                return page.unwrap_or_else(|| Error::from(unrouted.failure()).render(None));
+            }
+        };
+        let forms = wants_forms(request.headers());
+        if forms && let Some(accept) = hal_first(request.headers()) {
+            request.headers_mut().insert(ACCEPT, accept);
+        }
+        match tokio::time::timeout(self.time_limit, route.call(context, request)).await {
+            Ok(response) if forms => with_forms(response).await,
+            Ok(response) => response,
+            Err(_) => Error::TimedOut.render(None),
+        }
+    }
+
+    fn page(&self, context: &RequestContext<Arc<Platform>>, request: &Request<Body>) -> Option<Response> {
+        let origin = || context.context().origin(request.headers(), request.uri());
+        self.pages.find(request.method(), context.request.uri().path(), origin, request.headers())
+    }
+
+    /// Adds what every answer carries. What the answer says itself stays.
+    fn dress(&self, headers: &mut HeaderMap, token: &HeaderValue, cross_origin: bool) {
+        headers.reserve(self.headers.len() + 4);
+        for (name, value) in &self.headers {
+            if *name == VARY {
+                headers.append(VARY, value.clone());
+            } else {
+                headers.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        headers.insert(X_RESPONSE_TOKEN, token.clone());
+        if cross_origin {
+            // Tokens come in a header and never in a cookie, so that any page may call with one that it was given.
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        }
+    }
+}
+
+const EXPOSED: &str = "Link, Location, Allow, Retry-After, X-Api-Version, X-Response-Token, WWW-Authenticate";
+
+fn usual_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let version = HeaderValue::try_from(format!("v{VERSION}")).unwrap_or(HeaderValue::from_static(VERSION));
+    headers.insert(HeaderName::from_static("x-api-version"), version);
+    for value in ["Accept", "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"] {
+        headers.append(VARY, HeaderValue::from_static(value));
+    }
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (X_XSS_PROTECTION, "1; mode=block"),
+        (CACHE_CONTROL, "no-cache, no-store, max-age=0, must-revalidate"),
+        (PRAGMA, "no-cache"),
+        (EXPIRES, "0"),
+        (STRICT_TRANSPORT_SECURITY, "max-age=63072000 ; includeSubDomains ; preload"),
+        (X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+}
+
+const HAL: &str = "application/hal+json";
+
+/// Whether the caller names HAL-FORMS and prefers nothing else.
+fn wants_forms(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accept.contains(hal_forms::MEDIA_TYPE)
+        && preferred(accept, &[hal_forms::MEDIA_TYPE, HAL, "application/json"]) == Some(hal_forms::MEDIA_TYPE)
+}
+
+/// The caller's `Accept` with HAL before all else, since the forms are added to the HAL answer. What the caller also
+/// takes stays behind it, for operations that answer pictures or plain JSON alone.
+fn hal_first(headers: &HeaderMap) -> Option<HeaderValue> {
+    let accept = headers.get(ACCEPT)?.to_str().ok()?;
+    let others = accept.split(',').filter(|range| !range.contains(hal_forms::MEDIA_TYPE) && !range.contains(HAL));
+    let others = others.map(|range| {
+        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let weight = parameters.split(';').find_map(|part| part.trim().strip_prefix("q=")?.trim().parse().ok());
+        format!(", {};q={:.3}", name.trim(), weight.unwrap_or(1.0_f32) * 0.9)
+    });
+    HeaderValue::from_str(&format!("{HAL}{}", others.collect::<String>())).ok()
+}
+
+/// Adds the forms to a HAL answer; any other answer stays as it is.
+async fn with_forms(response: Response) -> Response {
+    if response.headers().get(CONTENT_TYPE).is_none_or(|found| found != HAL) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = body.collect().await.map(|body| body.to_bytes()) else {
+        return Error::from(Failure::new(FailureKind::Internal, "an answer ended half-way")).render(None);
+    };
+    let Ok(mut resource) = serde_json::from_slice(&bytes) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    let path = |href: &str| {
+        let uri = href.parse::<Uri>().ok()?;
+        Some(aliased(&uri).map_or(uri.path().to_owned(), |(target, _)| target.path().to_owned()))
+    };
+    hal_forms::add_templates(&mut resource, path);
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static(hal_forms::MEDIA_TYPE));
+    Response::from_parts(parts, Body::from(resource.to_string()))
+}
+
+/// dropshot has made a random UUID for the request already; its digits are the token.
+fn response_token(request_id: &str) -> HeaderValue {
+    let mut digits = [b'0'; 32];
+    let hex = request_id.bytes().filter(u8::is_ascii_hexdigit);
+    for (digit, byte) in digits.iter_mut().zip(hex) {
+        *digit = byte.to_ascii_uppercase();
+    }
+    HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("00000000000000000000000000000000"))
+}
+
+/// Whether the request has one host, which can stand in the links of an answer. Only HTTP/1.0 may do without.
+fn has_plain_host(request: &Request<Body>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let authority = match (hosts.next(), hosts.next(), request.uri().authority()) {
+        (Some(host), None, _) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
+        (Some(_), Some(_), _) => None,
+        // HTTP/2 has it in the address.
+        (None, _, Some(authority)) => Some(authority.clone()),
+        (None, _, None) => return request.version() == Version::HTTP_10,
+    };
+    // An authority may also have a user, and anything for a port.
+    authority.is_some_and(|authority| {
+        let (host, port) = (authority.host(), authority.port());
+        let port = port.map_or(0, |port| 1 + port.as_str().len());
+        !host.is_empty() && authority.as_str().len() == host.len() + port
+    })
+}
+
+/// What an address below an alias stands for, and the application it names.
+fn aliased(uri: &Uri) -> Option<(Uri, NamedApplication)> {
+    let path = uri.path();
+    PATH_ALIASES.iter().find_map(|PathAlias { prefix, serves }| {
+        let (before, _variable) = prefix.split_once('{')?;
+        let rest = path.strip_prefix(before)?;
+        let (name, below) = rest.split_once('/')?;
+        let name = percent_decode_str(name).decode_utf8().ok()?.into_owned();
+        if below.is_empty() {
+            return None;
+        }
+        let query = uri.query().map(|query| ["?", query].concat()).unwrap_or_default();
+        let target = [*serves, "/", below, &query].concat();
+        let target = target.parse::<PathAndQuery>().ok()?;
+        Some((Uri::from(target), NamedApplication(name)))
+    })
+}
+
+/// The path with single slashes and none at the end, if it is not so already.
+fn canonical_path(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    if path.len() < 2 || !(path.ends_with('/') || path.contains("//")) {
+        return None;
+    }
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let query = uri.query().map(|query| ["?", query].concat()).unwrap_or_default();
+    format!("/{}{query}", segments.join("/")).parse().ok()
+}
+
+/// 308 keeps the method and the body.
+fn redirect(location: &Uri) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    if let Ok(location) = HeaderValue::try_from(location.to_string()) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// The value of `Allow` for these methods.
+fn allow(methods: &[Method]) -> HeaderValue {
+    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+}
+
+/// What a path takes, told to anybody: browsers ask without a token.
+fn options(methods: &[Method], preflight: bool) -> Response {
+    let allow = allow(methods);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    if preflight {
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
+        let names = "authorization, content-type, x-requested-with";
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(names));
+        headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
+    }
+    headers.insert(ALLOW, allow);
+    response
+}
+
+/// Gives the headers of every answer to the two failures that dropshot's own router answers before any endpoint is
+/// asked: exotic methods, and paths that cannot be decoded. Their body stays dropshot's.
+pub struct Gate(pub Routes<Platform>);
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+impl DynamicVersionPolicy for Gate {
+    fn request_extract_version(&self, request: &Request<Body>, _: &slog::Logger) -> Result<semver::Version, HttpError> {
+        let plain = |segment: &str| !matches!(segment, "." | "..") && percent_decode_str(segment).decode_utf8().is_ok();
+        let path = request.uri().path();
+        let mut error = if !path.split('/').all(plain) {
+            HttpError::for_bad_request(None, "the path is not percent-encoded UTF-8".to_owned())
+        } else if KNOWN.contains(request.method()) {
+            return Ok(semver::Version::new(1, 0, 0));
+        } else {
+            HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED)
+        };
+        let target = aliased(request.uri()).map_or_else(|| request.uri().clone(), |(target, _)| target);
+        if let Err(Unrouted::MethodNotAllowed(methods)) = self.0.find(request.method(), target.path()) {
+            error.headers_mut().insert(ALLOW, allow(&methods));
+        }
+        let headers = error.headers_mut();
+        headers.extend(usual_headers());
+        headers.insert(X_RESPONSE_TOKEN, response_token(&uuid::Uuid::new_v4().to_string()));
+        Err(error)
+    }
+}
+
+const KNOWN: [Method; 8] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+];

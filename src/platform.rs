@@ -1,0 +1,65 @@
+//! What handlers share: the store, who may call, and where this server is reached.
+
+use crate::auth::{Authority, Caller};
+use crate::error::Error;
+use crate::hal::Urls;
+use crate::store::Store;
+use http::header::HOST;
+use http::{HeaderMap, Uri};
+use openapi_dropshot::runtime::{Call, Operation, Response, Service};
+
+/// The server's state; every generated trait is implemented for it.
+pub struct Platform {
+    /// The database.
+    pub store: Store,
+    /// Credentials, tokens and limits.
+    pub authority: Authority,
+    /// `https://chat.example.com`, where configured.
+    public_url: Option<String>,
+    /// `http` or `https`, as this server is reached directly.
+    scheme: &'static str,
+}
+
+/// The application that the address names, where it names one (`/v1/applications/{application_id}/…`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedApplication(pub String);
+
+impl Platform {
+    /// A platform on an open store.
+    pub fn new(store: Store, authority: Authority, public_url: Option<String>, tls: bool) -> Self {
+        Platform { store, authority, public_url, scheme: if tls { "https" } else { "http" } }
+    }
+
+    /// The addresses of an application's resources, as this caller reaches the server.
+    pub fn urls(&self, call: &Call, application: i64) -> Urls {
+        Urls::new(self.origin(call.headers(), &call.request.uri), application)
+    }
+
+    /// `https://chat.example.com`, as the sender of a request with these headers reaches the server.
+    pub fn origin(&self, headers: &HeaderMap, uri: &Uri) -> String {
+        if let Some(url) = &self.public_url {
+            return url.clone();
+        }
+        // The edge has refused requests whose host is not an authority.
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.or(uri.authority().map(http::uri::Authority::as_str));
+        [self.scheme, "://", host.unwrap_or("localhost")].concat()
+    }
+}
+
+impl Service for Platform {
+    type Principal = Caller;
+    type Error = Error;
+
+    async fn authorize(&self, call: &Call) -> Result<Caller, Error> {
+        let caller = self.authority.caller(&self.store, call).await?;
+        match call.request.extensions.get::<NamedApplication>() {
+            Some(NamedApplication(name)) if !caller.is(name) => Err(Error::NotFound("application")),
+            _ => Ok(caller),
+        }
+    }
+
+    fn render(&self, error: Error, operation: Option<&'static Operation>) -> Response {
+        error.render(operation)
+    }
+}

@@ -1,0 +1,80 @@
+//! The application of the caller; another one's does not exist for it.
+
+use super::{properties, root};
+use crate::Timestamp;
+use crate::auth::Caller;
+use crate::error::Error;
+use crate::generated::client::types::{ApiRoot, ApplicationLinks, ApplicationResource};
+use crate::generated::server::ApplicationsApi;
+use crate::hal::Urls;
+use crate::platform::Platform;
+use crate::store::applications::{self, ApplicationRow};
+use openapi_dropshot::runtime::{Call, Reply};
+
+impl ApplicationsApi for Platform {
+    async fn retrieve_authenticated_application(
+        &self,
+        call: &Call,
+        caller: Caller,
+    ) -> Result<Reply<ApplicationResource>, Error> {
+        Ok(self.application(call, &caller).await?.into())
+    }
+
+    async fn retrieve_application(
+        &self,
+        call: &Call,
+        caller: Caller,
+        application_id: String,
+    ) -> Result<Reply<ApplicationResource>, Error> {
+        if !caller.is(&application_id) {
+            return Err(Error::NotFound("application"));
+        }
+        Ok(self.application(call, &caller).await?.into())
+    }
+
+    async fn delete_application(
+        &self,
+        call: &Call,
+        caller: Caller,
+        application_id: String,
+    ) -> Result<Reply<ApiRoot>, Error> {
+        if !caller.is(&application_id) {
+            return Err(Error::NotFound("application"));
+        }
+        let application = caller.application;
+        let deleted = self.store.write(move |tx| applications::delete(tx, application)).await?;
+        self.authority.forget(application);
+        if !deleted {
+            return Err(Error::NotFound("application"));
+        }
+        Ok(root::represent(&self.urls(call, application)).into())
+    }
+}
+
+impl Platform {
+    /// The caller's application as the wire has it; deletions of what it holds answer it too.
+    pub(super) async fn application(&self, call: &Call, caller: &Caller) -> Result<ApplicationResource, Error> {
+        let application = caller.application;
+        let row = self.store.read(move |tx| applications::get(tx, application)).await?;
+        let row = row.ok_or(Error::NotFound("application"))?;
+        Ok(represent(&row, &self.urls(call, application)))
+    }
+}
+
+fn represent(row: &ApplicationRow, urls: &Urls) -> ApplicationResource {
+    ApplicationResource {
+        id: row.id,
+        name: row.name.clone(),
+        key: row.key.parse().unwrap_or_default(),
+        created_time: Timestamp::from_millis(row.created_time),
+        properties: properties(&row.properties),
+        links: ApplicationLinks {
+            self_: urls.application(),
+            users: urls.collection("users"),
+            channels: urls.collection("channels"),
+            messages: urls.collection("messages"),
+            find_users: urls.template("users", "{?page,size,sort*,name}"),
+            find_channels: urls.template("channels", "{?page,size,sort*,type,members*}"),
+        },
+    }
+}

@@ -1,0 +1,266 @@
+//! Channels.
+
+use super::users::represent_embedded;
+use super::{Decision, find_user, order, properties, sort_filters, stored};
+use crate::Timestamp;
+use crate::auth::{Caller, now};
+use crate::error::{Error, Fault};
+use crate::generated::client::types::{
+    ApplicationResource, ChannelLinks, DirectChannelResource, OpenChannelResource, PageLinks, PageMetadata,
+    PagedModelChannelResource, PagedModelChannelResourceEmbedded, PrivateChannelResource, Properties,
+    PublicChannelResource, UserReference,
+};
+use crate::generated::server::ChannelsApi;
+use crate::generated::server::channels::ListChannelsQuery;
+use crate::generated::wire::{ChannelResource, ChannelType as WireType, CreateChannelResource, ValidationErrorCode};
+use crate::hal::{PageRequest, Urls, filters};
+use crate::platform::Platform;
+use crate::store::channels::{self, ChannelFilter, ChannelRow, ChannelType, NewChannel};
+use crate::store::users::UserRow;
+use crate::store::{StoreError, Tx, members, users};
+use openapi_dropshot::runtime::{Call, Reply};
+use std::collections::HashMap;
+
+/// Users that a direct channel has: one other at least, nine others at most.
+const DIRECT_MEMBERS: std::ops::RangeInclusive<usize> = 2..=10;
+
+impl ChannelsApi for Platform {
+    async fn list_channels(
+        &self,
+        call: &Call,
+        caller: Caller,
+        query: ListChannelsQuery,
+    ) -> Result<Reply<PagedModelChannelResource>, Error> {
+        let (application, page) = (caller.application, PageRequest::new(query.page, query.size));
+        let (kind, sort) = (query.type_.as_ref().map(stored_type), order(query.sort.as_ref()));
+        let names: Option<Vec<String>> = query
+            .members
+            .as_ref()
+            .map(|list| list.iter().flat_map(|item| item.split(',')).map(str::to_owned).collect());
+        let (rows, total) = self
+            .store
+            .read(move |tx| {
+                let mut filter = ChannelFilter { kind, members: Vec::new() };
+                for name in names.iter().flatten() {
+                    // Nobody of that name is in any channel.
+                    let Some(user) = users::get_by_name(tx, application, name)? else { return Ok((Vec::new(), 0)) };
+                    filter.members.push(user.id);
+                }
+                let rows = channels::page(tx, application, &filter, &sort, page.offset(), page.size)?;
+                Ok((with_users(tx, application, rows)?, channels::total(tx, application, &filter)?))
+            })
+            .await?;
+        let urls = self.urls(call, application);
+        let members = query.members.iter().flatten().map(|name| ("members", Some(name.as_str())));
+        let kind = query.type_.as_ref().map(WireType::as_str);
+        let query = filters([("type", kind)].into_iter().chain(members).chain(sort_filters(query.sort.as_ref())));
+        let links = page.links(urls.collection("channels"), &query, total);
+        Ok(represent_page(rows, &urls, page.metadata(total), links).into())
+    }
+
+    async fn create_channel(
+        &self,
+        call: &Call,
+        caller: Caller,
+        body: CreateChannelResource,
+    ) -> Result<Reply<ChannelResource>, Error> {
+        let application = caller.application;
+        let wanted = Wanted::from(body);
+        let channel = self.store.write(move |tx| create(tx, application, &wanted)).await??;
+        Ok(represent(channel, &self.urls(call, application)).into())
+    }
+
+    async fn retrieve_channel(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ChannelResource>, Error> {
+        let application = caller.application;
+        let channel = self.store.read(move |tx| get(tx, application, id)).await?.ok_or(Error::NotFound("channel"))?;
+        Ok(represent(channel, &self.urls(call, application)).into())
+    }
+
+    async fn delete_channel(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationResource>, Error> {
+        let application = caller.application;
+        if !self.store.write(move |tx| channels::delete(tx, application, id)).await? {
+            return Err(Error::NotFound("channel"));
+        }
+        Ok(self.application(call, &caller).await?.into())
+    }
+}
+
+/// What the four kinds of request have in common.
+struct Wanted {
+    kind: ChannelType,
+    name: Option<String>,
+    display_name: Option<String>,
+    creator: Option<UserReference>,
+    members: Vec<UserReference>,
+    properties: Option<Properties>,
+}
+
+impl From<CreateChannelResource> for Wanted {
+    fn from(body: CreateChannelResource) -> Self {
+        let named = |kind, name, display_name, creator, members, properties| Wanted {
+            kind,
+            name,
+            display_name,
+            creator,
+            members,
+            properties,
+        };
+        match body {
+            CreateChannelResource::Open(b) => {
+                named(ChannelType::Open, b.name, b.display_name, b.creator, Vec::new(), b.properties)
+            }
+            CreateChannelResource::Public(b) => {
+                named(ChannelType::Public, b.name, b.display_name, b.creator, b.members, b.properties)
+            }
+            CreateChannelResource::Private(b) => {
+                named(ChannelType::Private, b.name, b.display_name, b.creator, b.members, b.properties)
+            }
+            CreateChannelResource::Direct(b) => {
+                named(ChannelType::Direct, None, None, b.creator, b.members, b.properties)
+            }
+            // The checks before the handler admit the document's types only.
+            CreateChannelResource::Unknown(_) => named(ChannelType::Open, None, None, None, Vec::new(), None),
+        }
+    }
+}
+
+/// Creates a channel, or finds the equivalent one: the same type and name, or the same members of a DIRECT channel.
+fn create(tx: &Tx<'_>, application: i64, wanted: &Wanted) -> Decision<Channel> {
+    let (mut faults, mut member_ids) = (Vec::new(), Vec::new());
+    let mut creator_id = None;
+    if let Some(reference) = &wanted.creator {
+        match find_user(tx, application, reference, "creator")? {
+            Ok(user) => creator_id = Some(user.id),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    for (index, reference) in wanted.members.iter().enumerate() {
+        let field = format!("members[{index}]");
+        match find_user(tx, application, reference, &field)? {
+            Ok(user) if wanted.kind == ChannelType::Direct && member_ids.contains(&user.id) => {
+                faults.push(Fault::new(field, ValidationErrorCode::Invalid, "this user is named twice"));
+            }
+            Ok(user) if !member_ids.contains(&user.id) => member_ids.push(user.id),
+            Ok(_) => {}
+            Err(fault) => faults.push(fault),
+        }
+    }
+    // An open channel has no members; elsewhere the creator is one.
+    if wanted.kind != ChannelType::Open {
+        member_ids.extend(creator_id.filter(|id| !member_ids.contains(id)));
+    }
+    if wanted.kind == ChannelType::Direct && faults.is_empty() && !DIRECT_MEMBERS.contains(&member_ids.len()) {
+        let message = "a direct channel has 2 to 10 users, the creator among them";
+        faults.push(Fault::new("members", ValidationErrorCode::Unprocessable, message));
+    }
+    if !faults.is_empty() {
+        return Ok(Err(Error::Invalid(faults)));
+    }
+    let existing = match (&wanted.name, wanted.kind) {
+        (_, ChannelType::Direct) => channels::find_direct(tx, application, &member_ids)?,
+        (Some(name), _) => channels::find_by_name(tx, application, name)?,
+        (None, _) => None,
+    };
+    let row = match existing {
+        Some(row) if row.kind == wanted.kind => row,
+        Some(_) => {
+            let message = "a channel of another type has this name";
+            return Ok(Err(Fault::new("name", ValidationErrorCode::AlreadyExists, message).into()));
+        }
+        None => {
+            let named = wanted.kind != ChannelType::Direct;
+            let name = named.then(|| wanted.name.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()));
+            let channel = NewChannel {
+                kind: wanted.kind,
+                display_name: wanted.display_name.clone().or_else(|| name.clone()),
+                name,
+                creator_id,
+                members: member_ids,
+                properties: stored(wanted.properties.clone()),
+            };
+            channels::create(tx, application, channel, now())?
+        }
+    };
+    Ok(Ok(with_users(tx, application, vec![row])?.remove(0)))
+}
+
+/// A channel and the users it shows.
+pub(super) struct Channel {
+    row: ChannelRow,
+    creator: Option<UserRow>,
+    members: Vec<UserRow>,
+}
+
+/// The channel with this id and the users it shows.
+pub(super) fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<Channel>, StoreError> {
+    let Some(row) = channels::get(tx, application, id)? else { return Ok(None) };
+    Ok(with_users(tx, application, vec![row])?.pop())
+}
+
+/// Channels with their creators and the members of the DIRECT ones, by two queries for a whole page.
+pub(super) fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<ChannelRow>) -> Result<Vec<Channel>, StoreError> {
+    let creators: Vec<i64> = rows.iter().filter_map(|row| row.creator_id).collect();
+    let direct: Vec<i64> = rows.iter().filter(|row| row.kind == ChannelType::Direct).map(|row| row.id).collect();
+    let creators: HashMap<i64, UserRow> =
+        users::find_by_ids(tx, application, &creators)?.into_iter().map(|user| (user.id, user)).collect();
+    let mut joined: HashMap<i64, Vec<UserRow>> = HashMap::new();
+    for (channel, user) in members::of_channels(tx, application, &direct)? {
+        joined.entry(channel).or_default().push(user);
+    }
+    let channel = |row: ChannelRow| Channel {
+        creator: row.creator_id.and_then(|id| creators.get(&id).cloned()),
+        members: joined.remove(&row.id).unwrap_or_default(),
+        row,
+    };
+    Ok(rows.into_iter().map(channel).collect())
+}
+
+/// A channel as the wire has it.
+pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
+    let Channel { row, creator, members } = channel;
+    let id = row.id;
+    let created_time = Timestamp::from_millis(row.created_time);
+    let creator = creator.map(|user| represent_embedded(user, urls));
+    let properties = properties(&row.properties);
+    let (name, display_name) = (row.name.unwrap_or_default(), row.display_name.unwrap_or_default());
+    let links = ChannelLinks {
+        self_: urls.item("channels", id),
+        messages: urls.nested("channels", id, "messages"),
+        application: urls.application(),
+    };
+    match row.kind {
+        ChannelType::Open => {
+            let type_ = Default::default();
+            OpenChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+        }
+        ChannelType::Public => {
+            let type_ = Default::default();
+            PublicChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+        }
+        ChannelType::Private => {
+            let type_ = Default::default();
+            PrivateChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+        }
+        ChannelType::Direct => {
+            let members = members.into_iter().map(|user| represent_embedded(user, urls)).collect();
+            let type_ = Default::default();
+            DirectChannelResource { type_, id, created_time, creator, properties, members, links }.into()
+        }
+    }
+}
+
+/// A page of channels as the wire has it.
+pub(super) fn represent_page(
+    channels: Vec<Channel>,
+    urls: &Urls,
+    page: PageMetadata,
+    links: PageLinks,
+) -> PagedModelChannelResource {
+    let channels = channels.into_iter().map(|channel| represent(channel, urls)).collect();
+    PagedModelChannelResource { embedded: PagedModelChannelResourceEmbedded { channels }, page, links }
+}
+
+fn stored_type(kind: &WireType) -> ChannelType {
+    // The checks before the handler admit the document's types only.
+    kind.as_str().parse().unwrap_or(ChannelType::Open)
+}

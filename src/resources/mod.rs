@@ -1,0 +1,65 @@
+//! The generated traits filled in, a file a tag: who is calling, what is allowed, what the store does, how it is
+//! represented.
+
+mod applications;
+mod authorization;
+mod channels;
+mod files;
+mod health;
+mod messages;
+mod root;
+mod users;
+
+use crate::error::{Error, Fault};
+use crate::generated::client::types::{Properties, UserReference};
+use crate::generated::wire::ValidationErrorCode;
+use crate::store::users::UserRow;
+use crate::store::{Sort, SortKey, StoreError, Tx, users as rows};
+use serde_json::Map;
+
+/// What a transaction decides: an error of the caller's making rolls nothing back, as it comes before any write.
+type Decision<T> = Result<Result<T, Error>, StoreError>;
+
+/// Custom properties as the store keeps them.
+fn stored(properties: Option<Properties>) -> String {
+    properties.map_or_else(|| "{}".to_owned(), |properties| serde_json::Value::Object(properties.0).to_string())
+}
+
+/// Custom properties as the wire has them. The store holds nothing but what [`stored`] wrote.
+fn properties(text: &str) -> Properties {
+    Properties(if text == "{}" { Map::new() } else { serde_json::from_str(text).unwrap_or_default() })
+}
+
+/// The order that `sort` asks for; the document admits nothing else than these names.
+fn order(sort: Option<&Vec<String>>) -> Vec<Sort> {
+    let step = |text: &String| {
+        let (name, direction) = text.split_once(',').unwrap_or((text, "asc"));
+        let key = match name {
+            "name" => SortKey::Name,
+            "displayName" => SortKey::DisplayName,
+            "createdTime" => SortKey::CreatedTime,
+            _ => SortKey::Id,
+        };
+        Sort { key, descending: direction == "desc" }
+    };
+    sort.into_iter().flatten().map(step).collect()
+}
+
+/// `sort` as it stands in the links of a page.
+fn sort_filters(sort: Option<&Vec<String>>) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+    sort.into_iter().flatten().map(|step| ("sort", Some(step.as_str())))
+}
+
+/// The user that a reference names, or the fault of the field it stands in.
+fn find_user(
+    tx: &Tx<'_>,
+    application: i64,
+    reference: &UserReference,
+    field: &str,
+) -> Result<Result<UserRow, Fault>, StoreError> {
+    let found = match reference {
+        UserReference::UserIdReference(reference) => rows::get(tx, application, reference.id)?,
+        UserReference::UsernameReference(reference) => rows::get_by_name(tx, application, &reference.username)?,
+    };
+    Ok(found.ok_or_else(|| Fault::new(field, ValidationErrorCode::Missing, "there is no such user: create it first")))
+}

@@ -1,0 +1,158 @@
+//! Users.
+
+use super::{channels, order, properties, sort_filters, stored};
+use crate::auth::{Caller, now};
+use crate::error::{Error, Fault};
+use crate::generated::client::types::{
+    ApplicationResource, ChatUserLinks, ChatUserPresenceProperties, ChatUserProperties, ChatUserResource,
+    CreatePersonChatUserResource, PagedModelChannelResource, PagedModelChatUserResource,
+    PagedModelChatUserResourceEmbedded,
+};
+use crate::generated::server::UsersApi;
+use crate::generated::server::users::{CheckUserExistsQuery, ListUserChannelsQuery, ListUsersQuery};
+use crate::generated::wire::{ChatUserType, ValidationErrorCode};
+use crate::hal::{PageRequest, Urls, filters};
+use crate::platform::Platform;
+use crate::store::users::{self, NewUser, UserFilter, UserRow, UserType};
+use crate::store::{Constraint, StoreError, channels as channel_rows};
+use openapi_dropshot::runtime::{Call, Reply};
+
+impl UsersApi for Platform {
+    async fn list_users(
+        &self,
+        call: &Call,
+        caller: Caller,
+        query: ListUsersQuery,
+    ) -> Result<Reply<PagedModelChatUserResource>, Error> {
+        let (application, page) = (caller.application, PageRequest::new(query.page, query.size));
+        let (filter, sort) = (UserFilter { name: query.name.clone() }, order(query.sort.as_ref()));
+        let (rows, total) = self
+            .store
+            .read(move |tx| {
+                let rows = users::page(tx, application, &filter, &sort, page.offset(), page.size)?;
+                Ok((rows, users::total(tx, application, &filter)?))
+            })
+            .await?;
+        let urls = self.urls(call, application);
+        let query = filters([("name", query.name.as_deref())].into_iter().chain(sort_filters(query.sort.as_ref())));
+        let page = PagedModelChatUserResource {
+            embedded: PagedModelChatUserResourceEmbedded {
+                users: rows.into_iter().map(|row| represent(row, &urls)).collect(),
+            },
+            page: page.metadata(total),
+            links: page.links(urls.collection("users"), &query, total),
+        };
+        Ok(page.into())
+    }
+
+    async fn create_user(
+        &self,
+        call: &Call,
+        caller: Caller,
+        body: CreatePersonChatUserResource,
+    ) -> Result<Reply<ChatUserResource>, Error> {
+        let application = caller.application;
+        let user = NewUser {
+            kind: UserType::Person,
+            display_name: body.display_name.unwrap_or_else(|| body.name.clone()),
+            name: body.name,
+            is_guest: body.is_guest.unwrap_or(false),
+            status: "UNAVAILABLE".to_owned(),
+            properties: stored(body.properties),
+        };
+        match self.store.write(move |tx| users::create(tx, application, user, now())).await {
+            Ok(row) => Ok(represent(row, &self.urls(call, application)).into()),
+            Err(StoreError::Taken(Constraint::UserName)) => {
+                Err(Fault::new("name", ValidationErrorCode::AlreadyExists, "another user has this name").into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn check_user_exists(
+        &self,
+        _: &Call,
+        caller: Caller,
+        query: CheckUserExistsQuery,
+    ) -> Result<Reply<()>, Error> {
+        let found = self.store.read(move |tx| users::get_by_name(tx, caller.application, &query.name)).await?;
+        found.map(|_| ().into()).ok_or(Error::NotFound("user"))
+    }
+
+    async fn retrieve_user(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ChatUserResource>, Error> {
+        let application = caller.application;
+        let row = self.store.read(move |tx| users::get(tx, application, id)).await?.ok_or(Error::NotFound("user"))?;
+        Ok(represent(row, &self.urls(call, application)).into())
+    }
+
+    async fn delete_user(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationResource>, Error> {
+        let application = caller.application;
+        if !self.store.write(move |tx| users::delete(tx, application, id)).await? {
+            return Err(Error::NotFound("user"));
+        }
+        Ok(self.application(call, &caller).await?.into())
+    }
+
+    async fn list_user_channels(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        query: ListUserChannelsQuery,
+    ) -> Result<Reply<PagedModelChannelResource>, Error> {
+        let (application, page) = (caller.application, PageRequest::new(query.page, query.size));
+        let sort = order(query.sort.as_ref());
+        let found = self
+            .store
+            .read(move |tx| {
+                let Some(total) = channel_rows::total_for_user(tx, application, id)? else { return Ok(None) };
+                let rows = channel_rows::page_for_user(tx, application, id, &sort, page.offset(), page.size)?;
+                Ok(Some((channels::with_users(tx, application, rows)?, total)))
+            })
+            .await?;
+        let (channels, total) = found.ok_or(Error::NotFound("user"))?;
+        let urls = self.urls(call, application);
+        let links =
+            page.links(urls.nested("users", id, "channels"), &filters(sort_filters(query.sort.as_ref())), total);
+        Ok(channels::represent_page(channels, &urls, page.metadata(total), links).into())
+    }
+}
+
+/// A user as the wire has it.
+fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
+    let links = ChatUserLinks {
+        self_: urls.item("users", row.id),
+        channels: urls.nested("users", row.id, "channels"),
+        application: urls.application(),
+    };
+    let user = represent_embedded(row, urls);
+    ChatUserResource {
+        type_: user.type_,
+        id: user.id,
+        name: user.name,
+        display_name: user.display_name,
+        display_picture_url: user.display_picture_url,
+        is_guest: user.is_guest,
+        presence: user.presence,
+        properties: user.properties,
+        links,
+    }
+}
+
+/// A user inside another resource.
+pub(super) fn represent_embedded(row: UserRow, urls: &Urls) -> ChatUserProperties {
+    ChatUserProperties {
+        type_: match row.kind {
+            UserType::Person => ChatUserType::Person,
+            UserType::Bot => ChatUserType::Bot,
+        },
+        id: row.id,
+        display_picture_url: urls.picture(&row.display_name),
+        name: row.name,
+        display_name: row.display_name,
+        is_guest: row.is_guest,
+        // Nobody is online yet: sessions are made by the real-time side.
+        presence: ChatUserPresenceProperties { online: false, status: row.status },
+        properties: properties(&row.properties),
+    }
+}

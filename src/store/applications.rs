@@ -1,0 +1,127 @@
+//! Applications: the tenants. Their rows also keep the totals of what they own.
+
+use super::channels::ChannelType;
+use super::{Param, Row, StoreError, Tx};
+
+/// A row of `applications`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationRow {
+    /// Unique in the database, never reused.
+    pub id: i64,
+    /// What its owner calls it; not unique.
+    pub name: String,
+    /// The primary API key, a UUID, unique in the database.
+    pub key: String,
+    /// Milliseconds since the epoch.
+    pub created_time: i64,
+    /// A JSON object.
+    pub properties: String,
+    /// How many users it has.
+    pub users: i64,
+    /// How many OPEN channels it has.
+    pub open_channels: i64,
+    /// How many PUBLIC channels it has.
+    pub public_channels: i64,
+    /// How many PRIVATE channels it has.
+    pub private_channels: i64,
+    /// How many DIRECT channels it has.
+    pub direct_channels: i64,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, key, created_time, properties, users, open_channels, public_channels, ",
+            "private_channels, direct_channels FROM applications ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row<'_>) -> Result<ApplicationRow, StoreError> {
+    Ok(ApplicationRow {
+        id: row.i64(0)?,
+        name: row.text(1)?,
+        key: row.text(2)?,
+        created_time: row.i64(3)?,
+        properties: row.text(4)?,
+        users: row.i64(5)?,
+        open_channels: row.i64(6)?,
+        public_channels: row.i64(7)?,
+        private_channels: row.i64(8)?,
+        direct_channels: row.i64(9)?,
+    })
+}
+
+/// Creates an application that owns nothing yet. A key that is in use is [`StoreError::Taken`].
+pub fn create(tx: &Tx<'_>, name: &str, key: &str, now: i64) -> Result<ApplicationRow, StoreError> {
+    let properties = "{}";
+    let id = tx.insert(
+        "INSERT INTO applications (name, key, created_time, properties) VALUES ($1, $2, $3, $4)",
+        &[name.into(), key.into(), now.into(), properties.into()],
+    )?;
+    Ok(ApplicationRow {
+        id,
+        name: name.into(),
+        key: key.into(),
+        created_time: now,
+        properties: properties.into(),
+        users: 0,
+        open_channels: 0,
+        public_channels: 0,
+        private_channels: 0,
+        direct_channels: 0,
+    })
+}
+
+/// The application with this id.
+pub fn get(tx: &Tx<'_>, id: i64) -> Result<Option<ApplicationRow>, StoreError> {
+    tx.query_opt(select!("WHERE id = $1"), &[id.into()], read)
+}
+
+/// All applications of the database, by id.
+pub fn list(tx: &Tx<'_>) -> Result<Vec<ApplicationRow>, StoreError> {
+    tx.query(select!("ORDER BY id"), &[], read)
+}
+
+/// Whether the database has no application, as when it has just been made.
+pub fn is_empty(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    Ok(tx.query_opt("SELECT 1 FROM applications LIMIT 1", &[], |row| row.i64(0))?.is_none())
+}
+
+/// Deletes the application with everything in it, and says whether it was there.
+///
+/// Its time grows with what the application owns, and other writes wait for it.
+pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
+    let application: [Param<'_>; 1] = [id.into()];
+    for sql in [
+        "DELETE FROM tokens WHERE application_id = $1",
+        "DELETE FROM credentials WHERE application_id = $1",
+        "DELETE FROM threads WHERE application_id = $1",
+        "DELETE FROM messages WHERE application_id = $1",
+        "DELETE FROM members WHERE application_id = $1",
+        "DELETE FROM channels WHERE application_id = $1",
+        "DELETE FROM users WHERE application_id = $1",
+    ] {
+        tx.execute(sql, &application)?;
+    }
+    Ok(tx.execute("DELETE FROM applications WHERE id = $1", &application)? > 0)
+}
+
+/// Changes the kept total of users by `change`.
+pub(super) fn count_users(tx: &Tx<'_>, id: i64, change: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE applications SET users = users + $1 WHERE id = $2", &[change.into(), id.into()])?;
+    Ok(())
+}
+
+/// Changes the kept total of channels of one type by `change`.
+pub(super) fn count_channels(tx: &Tx<'_>, id: i64, kind: ChannelType, change: i64) -> Result<(), StoreError> {
+    let sql = match kind {
+        ChannelType::Open => "UPDATE applications SET open_channels = open_channels + $1 WHERE id = $2",
+        ChannelType::Public => "UPDATE applications SET public_channels = public_channels + $1 WHERE id = $2",
+        ChannelType::Private => "UPDATE applications SET private_channels = private_channels + $1 WHERE id = $2",
+        ChannelType::Direct => "UPDATE applications SET direct_channels = direct_channels + $1 WHERE id = $2",
+    };
+    tx.execute(sql, &[change.into(), id.into()])?;
+    Ok(())
+}

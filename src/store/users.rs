@@ -1,0 +1,231 @@
+//! Users.
+
+use super::page::{Slice, id_list, order_by, placeholders, total_order};
+use super::tx::words;
+use super::{Param, Row, Sort, StoreError, Tx, applications, channels};
+
+words! {
+    /// What a user is.
+    UserType {
+        /// A human being.
+        Person = "PERSON",
+        /// A program.
+        Bot = "BOT",
+    }
+}
+
+/// A row of `users`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRow {
+    /// Unique in the database, never reused.
+    pub id: i64,
+    /// The application it belongs to.
+    pub application_id: i64,
+    /// What the user is.
+    pub kind: UserType,
+    /// Unique in the application.
+    pub name: String,
+    /// What other users see.
+    pub display_name: String,
+    /// Whether a guest session made it.
+    pub is_guest: bool,
+    /// The free text of its presence.
+    pub status: String,
+    /// A JSON object.
+    pub properties: String,
+    /// Milliseconds since the epoch.
+    pub created_time: i64,
+    /// How many PRIVATE and DIRECT channels it is a member of.
+    pub restricted_channels: i64,
+}
+
+/// What a user is created from; the store adds the rest of the row.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// What the user is.
+    pub kind: UserType,
+    /// Unique in the application.
+    pub name: String,
+    /// What other users see.
+    pub display_name: String,
+    /// Whether a guest session made it.
+    pub is_guest: bool,
+    /// The free text of its presence.
+    pub status: String,
+    /// A JSON object.
+    pub properties: String,
+}
+
+/// Which users a listing has. Everything left out matches all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// The user of exactly this name.
+    pub name: Option<String>,
+}
+
+/// The columns of a [`UserRow`], in the order [`read`] takes them in.
+macro_rules! columns {
+    () => {
+        "users.id, users.application_id, users.type, users.name, users.display_name, users.is_guest, users.status, \
+         users.properties, users.created_time, users.restricted_channels"
+    };
+}
+pub(super) use columns;
+
+/// How many columns [`read`] takes; a joined column has this number.
+pub(super) const COLUMNS: usize = 10;
+
+pub(super) fn read(row: &Row<'_>) -> Result<UserRow, StoreError> {
+    Ok(UserRow {
+        id: row.i64(0)?,
+        application_id: row.i64(1)?,
+        kind: row.word(2)?,
+        name: row.text(3)?,
+        display_name: row.text(4)?,
+        is_guest: row.bool(5)?,
+        status: row.text(6)?,
+        properties: row.text(7)?,
+        created_time: row.i64(8)?,
+        restricted_channels: row.i64(9)?,
+    })
+}
+
+/// Creates a user. A name that is in use in the application is [`StoreError::Taken`].
+pub fn create(tx: &Tx<'_>, application: i64, user: NewUser, now: i64) -> Result<UserRow, StoreError> {
+    let id = tx.insert(
+        "INSERT INTO users (application_id, type, name, display_name, is_guest, status, properties, created_time) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            application.into(),
+            user.kind.into(),
+            (&user.name).into(),
+            (&user.display_name).into(),
+            user.is_guest.into(),
+            (&user.status).into(),
+            (&user.properties).into(),
+            now.into(),
+        ],
+    )?;
+    applications::count_users(tx, application, 1)?;
+    Ok(UserRow {
+        id,
+        application_id: application,
+        kind: user.kind,
+        name: user.name,
+        display_name: user.display_name,
+        is_guest: user.is_guest,
+        status: user.status,
+        properties: user.properties,
+        created_time: now,
+        restricted_channels: 0,
+    })
+}
+
+/// The user with this id.
+pub fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<UserRow>, StoreError> {
+    tx.query_opt(
+        concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND id = $2"),
+        &[application.into(), id.into()],
+        read,
+    )
+}
+
+/// The user of this name.
+pub fn get_by_name(tx: &Tx<'_>, application: i64, name: &str) -> Result<Option<UserRow>, StoreError> {
+    tx.query_opt(
+        concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND name = $2"),
+        &[application.into(), name.into()],
+        read,
+    )
+}
+
+/// The users of these names, in no order. Names that no user has are left out.
+pub fn find_by_names(tx: &Tx<'_>, application: i64, names: &[&str]) -> Result<Vec<UserRow>, StoreError> {
+    let Some(last) = names.last() else { return Ok(Vec::new()) };
+    let padded = names.len().next_power_of_two();
+    let mut params = vec![Param::Integer(application)];
+    params.extend(names.iter().chain(std::iter::repeat(last)).take(padded).map(|name| Param::Text(name)));
+    let list = placeholders(2, padded);
+    let sql = format!(concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND name IN ({})"), list);
+    tx.query(&sql, &params, read)
+}
+
+/// The users with these ids, in no order. Ids that no user has are left out.
+pub fn find_by_ids(tx: &Tx<'_>, application: i64, ids: &[i64]) -> Result<Vec<UserRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut params = vec![Param::Integer(application)];
+    let list = id_list(2, ids, &mut params);
+    let sql = format!(concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND id IN ({})"), list);
+    tx.query(&sql, &params, read)
+}
+
+/// The users `offset..offset + limit` of the listing that `filter` and `sort` make.
+pub fn page(
+    tx: &Tx<'_>,
+    application: i64,
+    filter: &UserFilter,
+    sort: &[Sort],
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<UserRow>, StoreError> {
+    if let Some(name) = &filter.name {
+        // Names are unique, so that the listing is one user long at most.
+        let found = if offset == 0 && limit > 0 { get_by_name(tx, application, name)? } else { None };
+        return Ok(found.into_iter().collect());
+    }
+    let slice = Slice::new(offset, limit, || total(tx, application, filter))?;
+    let order = order_by("users", &total_order(sort), slice.reverse);
+    let sql = format!(
+        concat!("SELECT ", columns!(), " FROM users WHERE users.application_id = $1{} LIMIT $2 OFFSET $3"),
+        order
+    );
+    let rows = tx.query(&sql, &[application.into(), slice.limit.into(), slice.offset.into()], read)?;
+    Ok(slice.arrange(rows))
+}
+
+/// How many users the listing of `filter` has.
+pub fn total(tx: &Tx<'_>, application: i64, filter: &UserFilter) -> Result<i64, StoreError> {
+    match &filter.name {
+        Some(name) => Ok(get_by_name(tx, application, name)?.is_some().into()),
+        None => {
+            let sql = "SELECT users FROM applications WHERE id = $1";
+            Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+        }
+    }
+}
+
+/// Deletes a user, and says whether it was there.
+///
+/// With it go its memberships, its messages with the threads that hang on them, and the DIRECT channels it
+/// is in, whose members are fixed. Channels it created stay, without a creator.
+pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
+    let user: [Param<'_>; 2] = [application.into(), id.into()];
+    let direct = tx.query(
+        "SELECT channels.id FROM members CROSS JOIN channels \
+         WHERE members.application_id = $1 AND members.user_id = $2 AND members.restricted = 1 \
+         AND channels.application_id = $1 AND channels.id = members.channel_id AND channels.type = 'DIRECT'",
+        &user,
+        |row| row.i64(0),
+    )?;
+    for channel in direct {
+        channels::delete(tx, application, channel)?;
+    }
+    for sql in [
+        "UPDATE channels SET members = members - 1 WHERE application_id = $1 AND id IN \
+         (SELECT channel_id FROM members WHERE application_id = $1 AND user_id = $2)",
+        "DELETE FROM members WHERE application_id = $1 AND user_id = $2",
+        "DELETE FROM threads WHERE application_id = $1 AND message_id IN \
+         (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2)",
+        "DELETE FROM messages WHERE application_id = $1 AND user_id = $2",
+        "UPDATE channels SET creator_id = NULL WHERE application_id = $1 AND creator_id = $2",
+    ] {
+        tx.execute(sql, &user)?;
+    }
+    let deleted = tx.execute("DELETE FROM users WHERE application_id = $1 AND id = $2", &user)? > 0;
+    if deleted {
+        applications::count_users(tx, application, -1)?;
+    }
+    Ok(deleted)
+}
