@@ -1,0 +1,332 @@
+//! The typed client against the server: how it gets in and stays in, follows links, and reads what it does not know.
+
+use crate::support::{CLIENT, Server};
+use chatkitty_platform::generated::client::Error;
+use chatkitty_platform::generated::server::OPERATIONS;
+use chatkitty_platform::generated::wire::{
+    ChannelResource, ChannelType, ChatUserType, CreateChannelResource, DeletedMessageResource, MessageResource,
+    ValidationErrorCode,
+};
+use chatkitty_platform::session::TokenError;
+use chatkitty_platform::store::tokens;
+use chatkitty_platform::types::{
+    ApiRoot, ChatUserResource, CursorPagedModelMessageResource, ErrorBody, Link, PagedModelChannelResource,
+    PagedModelChatUserResource,
+};
+use chatkitty_platform::{Client, types};
+use futures::future::join_all;
+use futures::stream::TryStreamExt;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+fn connect(server: &Server) -> Client {
+    Client::connect(&server.url, CLIENT.0, CLIENT.1).expect("a client")
+}
+
+/// How many tokens there are, and so how many were asked for.
+async fn tokens_of(server: &Server) -> i64 {
+    let store = server.store();
+    let count = store.read(|tx| tx.query_opt("SELECT count(*) FROM tokens", &[], |row| row.i64(0)));
+    count.await.expect("the tokens are counted").expect("a count")
+}
+
+async fn revoke_tokens(server: &Server) {
+    let store = server.store();
+    store.write(|tx| tokens::delete_for_application(tx, 1)).await.expect("the tokens are revoked");
+}
+
+/// A request of the client's own types, from JSON.
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("what the document allows")
+}
+
+fn channel_id(channel: &ChannelResource) -> i64 {
+    match channel {
+        ChannelResource::Open(channel) => channel.id,
+        ChannelResource::Public(channel) => channel.id,
+        ChannelResource::Private(channel) => channel.id,
+        ChannelResource::Direct(channel) => channel.id,
+        other => panic!("a channel of no known type: {other:?}"),
+    }
+}
+
+async fn create_channel(client: &Client, body: Value) -> ChannelResource {
+    client.create_channel().body(read::<CreateChannelResource>(body)).send().await.expect("a channel").into_inner()
+}
+
+#[tokio::test]
+async fn a_client_needs_an_id_and_a_secret_only() {
+    let server = Server::start().await;
+    let client = connect(&server);
+    client.authorize().await.expect("the credentials are good");
+    let user = client.create_user().body_map(|body| body.name("jdoe")).send().await.expect("a user");
+    assert_eq!(user.name, "jdoe");
+    assert_eq!(tokens_of(&server).await, 1, "a second token was fetched while the first was good");
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_a_typed_error() {
+    let server = Server::start().await;
+    let client = Client::connect(&server.url, CLIENT.0, "guess").expect("a client");
+    let refused = client.authorize().await.expect_err("the secret is wrong");
+    assert!(matches!(&refused, TokenError::Refused { status, .. } if status.as_u16() == 401), "{refused:?}");
+    let text = client.retrieve_api_root().send().await.expect_err("there is no token").to_string();
+    assert!(text.contains("invalid_client") && !text.contains("guess"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_at_the_same_moment_share_one_token() {
+    let server = Server::start().await;
+    let client = connect(&server);
+    let calls = (0..50).map(|_| client.clone()).map(async |client| client.retrieve_api_root().send().await);
+    for answer in join_all(calls).await {
+        answer.expect("the root");
+    }
+    assert_eq!(tokens_of(&server).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_token_is_renewed_once_for_all_callers() {
+    let server = Server::start().await;
+    let client = connect(&server);
+    client.retrieve_api_root().send().await.expect("the root");
+    revoke_tokens(&server).await;
+    // The server believes the old token for up to a second more; no caller may notice when that ends.
+    let revoked = Instant::now();
+    while tokens_of(&server).await == 0 {
+        let calls = (0..50).map(|_| client.clone()).map(async |client| client.retrieve_api_root().send().await);
+        for answer in join_all(calls).await {
+            answer.expect("the root, with the old token or a new one");
+        }
+        assert!(revoked.elapsed() < Duration::from_secs(10), "the client never renewed its token");
+    }
+    client.retrieve_api_root().send().await.expect("the root");
+    assert_eq!(tokens_of(&server).await, 1, "callers at the same moment renewed the token each for itself");
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_expires() {
+    let server = Server::start_with(|config| config.token_lifetime = 1).await;
+    let client = connect(&server);
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(2500) {
+        client.retrieve_api_root().send().await.expect("the root, whatever the age of the token");
+    }
+}
+
+#[tokio::test]
+async fn numbered_pages_are_one_stream() {
+    let server = Server::start().await;
+    let client = connect(&server);
+    for n in 0..7 {
+        client.create_user().body_map(|body| body.name(format!("user{n}"))).send().await.expect("a user");
+    }
+    let first = client.list_users().size(3).sort(vec!["id,desc".to_owned()]).send().await.expect("a page").into_inner();
+    let users: Vec<ChatUserResource> = client.items(first).try_collect().await.expect("all pages");
+    let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
+    assert_eq!(names, ["user6", "user5", "user4", "user3", "user2", "user1", "user0"]);
+}
+
+#[tokio::test]
+async fn cursor_pages_are_one_stream() {
+    let server = Server::start().await;
+    let client = connect(&server);
+    let channel = channel_id(&create_channel(&client, json!({"type": "PUBLIC", "name": "lobby"})).await);
+    for n in 0..7 {
+        client
+            .send_channel_message()
+            .id(channel)
+            .body_map(|body| body.body(format!("{n}")))
+            .send()
+            .await
+            .expect("sent");
+    }
+    let first = client.list_channel_messages().id(channel).size(3).send().await.expect("a page").into_inner();
+    let messages: Vec<MessageResource> = client.items(first).try_collect().await.expect("all pages");
+    let bodies = messages.iter().map(|message| match message {
+        MessageResource::SystemText(message) => message.body.as_str(),
+        other => panic!("not a text of the system: {other:?}"),
+    });
+    assert_eq!(bodies.collect::<String>(), "6543210");
+}
+
+#[tokio::test]
+async fn a_link_is_followed_and_a_template_is_expanded_first() {
+    let server = Server::start().await;
+    let client = connect(&server);
+    client.create_user().body_map(|body| body.name("jdoe & co")).send().await.expect("a user");
+    let root = client.retrieve_api_root().send().await.expect("the root");
+    let application =
+        client.follow::<types::ApplicationResource>(&root.links.application).await.expect("followed").into_inner();
+    let template = &application.links.find_users;
+    let unexpanded = client.follow::<Value>(template).await.expect_err("a template is no address");
+    assert!(matches!(unexpanded, Error::InvalidRequest(_)), "{unexpanded:?}");
+    let link = template.expand(&[("name", "jdoe & co"), ("size", "1")]).expect("expanded");
+    let page = client.follow::<PagedModelChatUserResource>(&link).await.expect("followed").into_inner();
+    assert_eq!(page.embedded.users[0].name, "jdoe & co");
+    assert!(template.expand(&[("colour", "red")]).is_err());
+}
+
+/// Or the token would be given to whoever gets a link into an answer.
+#[tokio::test]
+async fn a_link_to_another_origin_is_not_followed() {
+    let (server, elsewhere) = (Server::start().await, TcpListener::bind("127.0.0.1:0").await.expect("a port"));
+    let client = connect(&server);
+    let port = elsewhere.local_addr().expect("an address").port();
+    let own = server.url.trim_start_matches("http://");
+    for href in [
+        format!("http://127.0.0.1:{port}/v1"),
+        format!("https://{own}/v1"),
+        format!("//127.0.0.1:{port}/v1"),
+        format!("http://{own}@127.0.0.1:{port}/v1"),
+    ] {
+        let link = Link { href, name: None, templated: None, title: None };
+        let refused = client.follow::<ApiRoot>(&link).await.expect_err("another origin");
+        assert!(matches!(refused, Error::InvalidRequest(_)), "{link:?}: {refused:?}");
+    }
+    let visit = tokio::time::timeout(Duration::from_millis(50), elsewhere.accept()).await;
+    assert!(visit.is_err(), "the client went there all the same");
+}
+
+#[tokio::test]
+async fn errors_are_typed() {
+    let server = Server::start().await;
+    let client = connect(&server);
+    client.create_user().body_map(|body| body.name("jdoe")).send().await.expect("a user");
+    let taken = client.create_user().body_map(|body| body.name("jdoe")).send().await.expect_err("the name is taken");
+    let Error::ErrorResponse(answer) = taken else { panic!("not an error answer: {taken:?}") };
+    assert_eq!(answer.status(), 400);
+    assert!(answer.headers().contains_key("x-response-token"));
+    let ErrorBody::ApiError(body) = answer.into_inner() else { panic!("not the API's error") };
+    assert_eq!((body.errors[0].field.as_str(), &body.errors[0].code), ("name", &ValidationErrorCode::AlreadyExists));
+
+    let missing = client.retrieve_user().id(999).send().await.expect_err("there is no such user");
+    assert_eq!(missing.status().map(|status| status.as_u16()), Some(404));
+    let anonymous = Client::anonymous(&server.url).expect("a client");
+    let Error::ErrorResponse(answer) = anonymous.retrieve_api_root().send().await.expect_err("no token") else {
+        panic!()
+    };
+    let ErrorBody::AuthenticationError(body) = answer.into_inner() else { panic!("not an authentication error") };
+    assert_eq!(body.error, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_told_from_one_that_refuses() {
+    let mut server = Server::start().await;
+    let (client, late) = (connect(&server), connect(&server));
+    client.retrieve_api_root().send().await.expect("the root");
+    server.stop().await;
+    let gone = client.retrieve_api_root().send().await.expect_err("nobody is there");
+    assert!(matches!(gone, Error::CommunicationError(_)), "{gone:?}");
+    let gone = late.authorize().await.expect_err("nobody is there");
+    assert!(matches!(gone, TokenError::Failed { .. }), "{gone:?}");
+    assert!(gone.to_string().contains("check the base URL and that the server is running"), "{gone}");
+}
+
+/// A server that gives one answer to everything.
+async fn answering(body: Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 8192]).await;
+            let body = body.to_string();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn what_a_newer_server_says_is_read_by_an_older_client() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let mut user = api.user("jdoe").await;
+    user["type"] = json!("ANDROID");
+    user["mood"] = json!({"is": "new"});
+    let client = Client::anonymous(&answering(user).await).expect("a client");
+    let user = client.retrieve_user().id(1).send().await.expect("a user of a type unknown so far");
+    assert_eq!(user.type_, ChatUserType::Unknown("ANDROID".to_owned()));
+
+    let mut page = api.get("/v1/channels").await.ok();
+    let mut channel = api.channel("PUBLIC", "lobby").await;
+    channel["mood"] = json!("new");
+    page["_embedded"]["channels"] = json!([channel, {"type": "GALAXY", "id": 7, "stars": []}]);
+    let client = Client::anonymous(&answering(page).await).expect("a client");
+    let page: PagedModelChannelResource = client.list_channels().send().await.expect("a page").into_inner();
+    assert!(matches!(&page.embedded.channels[0], ChannelResource::Public(channel) if channel.name == "lobby"));
+    assert!(matches!(&page.embedded.channels[1], ChannelResource::Unknown(map) if map["type"] == "GALAXY"));
+
+    let mut page = api.get("/v1/messages").await.ok();
+    page["_embedded"]["messages"] = json!([{"type": "SYSTEM_HOLOGRAM", "body": 1}]);
+    let client = Client::anonymous(&answering(page).await).expect("a client");
+    let page: CursorPagedModelMessageResource = client.list_messages().send().await.expect("a page").into_inner();
+    assert!(matches!(&page.embedded.messages[0], MessageResource::Unknown(map) if map["body"] == 1));
+}
+
+#[tokio::test]
+async fn every_operation_can_be_called() {
+    let server = Server::start().await;
+    let client = connect(&server);
+    let mut called = Vec::new();
+    /// The answer of an operation, and a note that it was called.
+    macro_rules! call {
+        ($id:literal, $operation:expr) => {{
+            called.push($id);
+            $operation.send().await.unwrap_or_else(|error| panic!("{}: {error:?}", $id)).into_inner()
+        }};
+    }
+    assert_eq!(call!("checkLiveness", client.check_liveness()).status.to_string(), "UP");
+    assert_eq!(call!("checkReadiness", client.check_readiness()).status.to_string(), "UP");
+    let grant = json!({"grant_type": "client_credentials", "client_id": CLIENT.0, "client_secret": CLIENT.1});
+    let token = call!("createAccessToken", client.create_access_token().body(read::<types::AccessTokenRequest>(grant)));
+    assert_eq!(token.scope, "org:1:app");
+    let root = call!("retrieveApiRoot", client.retrieve_api_root());
+    assert_eq!(root.links.self_.href, format!("{}/v1", server.url));
+    let application = call!("retrieveAuthenticatedApplication", client.retrieve_authenticated_application());
+    let same = call!("retrieveApplication", client.retrieve_application().application_id("me"));
+    assert_eq!(same.key, application.key);
+
+    let user = call!(
+        "createUser",
+        client.create_user().body_map(|body| body.name("jdoe").display_name("Jane Doe".to_owned()))
+    );
+    assert_eq!(call!("retrieveUser", client.retrieve_user().id(user.id)).display_name, "Jane Doe");
+    call!("checkUserExists", client.check_user_exists().name("jdoe"));
+    assert_eq!(call!("listUsers", client.list_users().name("jdoe").page(0)).page.total_elements, 1);
+    let picture = call!("retrieveDisplayPicture", client.retrieve_display_picture().name("Jane Doe"));
+    let picture: Vec<_> = picture.into_inner().try_collect().await.expect("a picture");
+    assert!(String::from_utf8_lossy(&picture.concat()).contains("JD"));
+
+    let body =
+        read::<CreateChannelResource>(json!({"type": "PUBLIC", "name": "lobby", "creator": {"username": "jdoe"}}));
+    let channel = channel_id(&call!("createChannel", client.create_channel().body(body)));
+    call!("retrieveChannel", client.retrieve_channel().id(channel));
+    let found =
+        call!("listChannels", client.list_channels().type_(ChannelType::Public).members(vec!["jdoe".to_owned()]));
+    assert_eq!(found.page.total_elements, 1);
+    assert_eq!(call!("listUserChannels", client.list_user_channels().id(user.id)).page.total_elements, 1);
+
+    let sender = read::<types::UserReference>(json!({"id": user.id}));
+    let text = client.send_channel_message().id(channel).body_map(|body| body.body("Hello".to_owned()).user(sender));
+    let MessageResource::Text(message) = call!("sendChannelMessage", text) else { panic!("not a text of a user") };
+    let message = message.id.expect("a message that is kept");
+    call!("retrieveMessage", client.retrieve_message().id(message));
+    assert_eq!(call!("listChannelMessages", client.list_channel_messages().id(channel)).page.size, 1);
+    assert_eq!(call!("listMessages", client.list_messages().start(message)).page.size, 1);
+
+    let thread = call!("deleteMessage", client.delete_message().id(message));
+    assert!(matches!(thread, DeletedMessageResource::Main(_)), "{thread:?}");
+    assert_eq!(call!("deleteChannel", client.delete_channel().id(channel)).id, application.id);
+    assert_eq!(call!("deleteUser", client.delete_user().id(user.id)).id, application.id);
+    call!("deleteApplication", client.delete_application().application_id("me"));
+
+    called.sort_unstable();
+    let mut operations: Vec<&str> = OPERATIONS.iter().map(|operation| operation.id).collect();
+    operations.sort_unstable();
+    assert_eq!(called, operations, "an operation is new: call it here as well");
+}

@@ -1,0 +1,23 @@
+//! The promises of the API, tested over HTTP against the real server, each test with a database of its own.
+
+#![allow(unreachable_pub, reason = "modules of a test binary share their helpers, and nobody else can")]
+
+mod applications;
+mod authorization;
+mod bad_input;
+mod channels;
+mod child;
+mod client;
+mod command_line;
+mod contract;
+mod durability;
+mod edge;
+mod explorer;
+mod messages;
+mod paging;
+mod program;
+mod readme;
+mod refused_starts;
+mod support;
+mod tls;
+mod users;

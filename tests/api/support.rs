@@ -1,0 +1,215 @@
+//! A server for one test, and callers with an identity each.
+
+use chatkitty_platform::auth::Secret;
+use chatkitty_platform::config::Config;
+use chatkitty_platform::server::{Running, start};
+use chatkitty_platform::store::Store;
+use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The first application's credentials in tests.
+pub const CLIENT: (&str, &str) = ("acme", "acmesecret");
+
+/// A running server with a database in a folder of its own; both go with it.
+pub struct Server {
+    pub url: String,
+    /// `sqlite:…`, for a second process or a second start.
+    pub database: String,
+    pub http: reqwest::Client,
+    running: Option<Running>,
+    _folder: TempDir,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts with a changed configuration.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the database");
+        let database = format!("sqlite:{}", folder.path().join("test.db").display());
+        let first = Some((CLIENT.0.to_owned(), Secret::new(CLIENT.1.to_owned())));
+        let mut config = Config { database: database.clone(), first, ..Config::default() };
+        change(&mut config);
+        let running = start(config).await.expect("the server starts");
+        // Redirects are promises of their own, so they are looked at and not followed.
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
+        Server { url: running.url.clone(), database, http, running: Some(running), _folder: folder }
+    }
+
+    /// The database of the server, as a second process has it.
+    pub fn store(&self) -> Store {
+        Store::open(&self.database).expect("the database opens a second time")
+    }
+
+    /// Sends bytes as they are over a connection of their own, which is then closed for writing, and gives all that
+    /// comes back. Ask for `Connection: close`.
+    pub async fn raw(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut stream = self.connect().await;
+        // A server that has seen enough may close before all is sent; what it said is still to be read.
+        let _ = stream.write_all(bytes.as_ref()).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let reading = stream.read_to_end(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(20), reading).await;
+        let read = read.expect("the server closes a connection that asked for it");
+        read.expect("the connection is closed in order, and not reset");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// A connection to the server.
+    pub async fn connect(&self) -> TcpStream {
+        let address = self.url.split_once("//").expect("a url with a scheme").1;
+        TcpStream::connect(address).await.expect("the server listens")
+    }
+
+    /// Stops the server and waits until it has.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await.expect("the server stops in time");
+        }
+    }
+
+    /// Somebody without a token.
+    pub fn stranger(&self) -> Caller<'_> {
+        Caller { server: self, token: None }
+    }
+
+    /// The first application, with all scopes.
+    pub async fn application(&self) -> Caller<'_> {
+        self.token(CLIENT, None).await
+    }
+
+    /// A token of the first application with these scopes only.
+    pub async fn with_scopes(&self, scopes: &str) -> Caller<'_> {
+        self.token(CLIENT, Some(scopes)).await
+    }
+
+    /// A second application, made as `chatkitty app create` makes it.
+    pub async fn another_application(&self) -> Caller<'_> {
+        let store = chatkitty_platform::store::Store::open(&self.database).expect("the database opens a second time");
+        let made = store
+            .write(|tx| {
+                let key = "7a6b2f0e-0f4d-4a62-9a53-6d0f5a8f2f11";
+                let row = chatkitty_platform::store::applications::create(tx, "Another", key, 0)?;
+                chatkitty_platform::server::create_credentials(tx, row.id, None, None)
+            })
+            .await
+            .expect("a second application");
+        self.token((&made.client_id, made.client_secret.reveal()), None).await
+    }
+
+    /// Exchanges credentials for a token.
+    pub async fn token(&self, (id, secret): (&str, &str), scopes: Option<&str>) -> Caller<'_> {
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(scopes.map(|scopes| ("scope", scopes)));
+        let request = self.http.post(format!("{}/oauth/token", self.url)).basic_auth(id, Some(secret)).form(&form);
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let token = answer.body["access_token"].as_str().expect("an access token").to_owned();
+        Caller { server: self, token: Some(token) }
+    }
+}
+
+/// Requests with one identity.
+pub struct Caller<'s> {
+    pub server: &'s Server,
+    pub token: Option<String>,
+}
+
+impl Caller<'_> {
+    /// A request to a path, or to an absolute address as links have it.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.server.url) };
+        let request = self.server.http.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    pub async fn head(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::HEAD, path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// Creates a user and gives its resource.
+    pub async fn user(&self, name: &str) -> Value {
+        self.post("/v1/users", json!({"name": name})).await.ok()
+    }
+
+    /// Creates a channel of a type and gives its resource.
+    pub async fn channel(&self, kind: &str, name: &str) -> Value {
+        self.post("/v1/channels", json!({"type": kind, "name": name})).await.ok()
+    }
+
+    /// Sends a system message to a channel and gives its resource.
+    pub async fn message(&self, channel: &Value, body: &str) -> Value {
+        self.post(&format!("/v1/channels/{}/messages", channel["id"]), json!({"body": body})).await.ok()
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The body as JSON; text that is not JSON as a string; nothing as null.
+    pub body: Value,
+}
+
+impl Answer {
+    pub async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.expect("an answer, whatever was sent");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.expect("a whole body");
+        let body = match text.as_str() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+        };
+        Answer { status, headers, body }
+    }
+
+    /// The body of a success.
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{self:?}");
+        self.body
+    }
+
+    /// Asserts a validation failure of exactly these fields and codes, in any order.
+    #[track_caller]
+    pub fn faults(self, expected: &[(&str, &str)]) {
+        assert_eq!(self.status, 400, "{self:?}");
+        let errors = self.body["errors"].as_array().unwrap_or_else(|| panic!("no `errors` in {self:?}"));
+        let mut found: Vec<_> =
+            errors.iter().map(|e| (e["field"].as_str().unwrap(), e["code"].as_str().unwrap())).collect();
+        let mut expected = expected.to_vec();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{self:?}");
+    }
+
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).unwrap_or_else(|| panic!("no header {name} in {self:?}"));
+        value.to_str().expect("a header of text")
+    }
+}
