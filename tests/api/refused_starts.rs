@@ -110,7 +110,10 @@ fn run_without_privileges(folder: &Path) -> Finished {
     let home = tempdir().unwrap();
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = home.path().join("chatkitty");
-    fs::copy(env!("CARGO_BIN_EXE_chatkitty"), &program).unwrap();
+    // By another process: while this one had the copy open for writing, a test beside could hand it on to its own child,
+    // and a file that somebody may write to cannot be run.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_chatkitty")).arg(&program).status().unwrap();
+    assert!(copied.success(), "cp is needed to run the program as another user");
     let mut other = Command::new(program);
     other.env_clear().env("CHATKITTY_LISTEN", "127.0.0.1:0").current_dir(folder).args(serve.get_args());
     other.uid(65534).gid(65534);
