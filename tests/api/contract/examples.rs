@@ -1,0 +1,76 @@
+//! The examples of the document are what its types can hold.
+
+use super::document::{members, operations, resolve};
+use chatkitty_platform::generated::wire;
+use chatkitty_platform::types;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// Reads a value as a generated type, writes it, and gives what came out.
+type RoundTrip = fn(&Value) -> Result<Value, serde_json::Error>;
+
+fn through<T: DeserializeOwned + Serialize>(value: &Value) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(serde_json::from_value::<T>(value.clone())?)
+}
+
+/// The generated type of a schema that is a body.
+fn round_trip(schema: &str) -> Option<RoundTrip> {
+    Some(match schema {
+        "AccessToken" => through::<types::AccessToken>,
+        "AccessTokenRequest" => through::<types::AccessTokenRequest>,
+        "ApiError" => through::<types::ApiError>,
+        "ApiRoot" => through::<types::ApiRoot>,
+        "ApplicationResource" => through::<types::ApplicationResource>,
+        "AuthenticationError" => through::<types::AuthenticationError>,
+        "ChannelResource" => through::<wire::ChannelResource>,
+        "ChatUserResource" => through::<types::ChatUserResource>,
+        "CreateChannelResource" => through::<wire::CreateChannelResource>,
+        "CreateMessageResource" => through::<types::CreateMessageResource>,
+        "CreatePersonChatUserResource" => through::<types::CreatePersonChatUserResource>,
+        "CursorPagedModelMessageResource" => through::<types::CursorPagedModelMessageResource>,
+        "DeletedMessageResource" => through::<wire::DeletedMessageResource>,
+        "Health" => through::<types::Health>,
+        "MessageResource" => through::<wire::MessageResource>,
+        "PagedModelChannelResource" => through::<types::PagedModelChannelResource>,
+        "PagedModelChatUserResource" => through::<types::PagedModelChatUserResource>,
+        _ => return None,
+    })
+}
+
+#[test]
+fn every_example_round_trips_through_the_generated_types() {
+    let (mut faults, mut count) = (Vec::new(), 0);
+    for operation in operations() {
+        let request = operation.json.get("requestBody").map(|body| ("request".to_owned(), resolve(body)));
+        let responses =
+            members(&operation.json["responses"]).map(|(status, response)| (status.to_owned(), resolve(response)));
+        for (part, holder) in request.into_iter().chain(responses) {
+            for (media, content) in members(&holder["content"]).filter(|(media, _)| !media.starts_with("image/")) {
+                let schema =
+                    content["schema"]["$ref"].as_str().and_then(|text| text.rsplit('/').next()).unwrap_or_default();
+                let Some(round_trip) = round_trip(schema) else {
+                    faults.push(format!("{} {part}: add `{schema}` to the types in this file", operation.id));
+                    continue;
+                };
+                for (name, example) in members(&content["examples"]) {
+                    count += 1;
+                    let value = &resolve(example)["value"];
+                    match round_trip(value) {
+                        Ok(written) if written == *value => {}
+                        Ok(written) => {
+                            faults.push(format!("{} {part} {media} {name}: {value} became {written}", operation.id))
+                        }
+                        Err(error) => faults.push(format!("{} {part} {media} {name}: {error}", operation.id)),
+                    }
+                }
+            }
+        }
+    }
+    assert!(count > operations().len(), "only {count} examples were found");
+    assert!(
+        faults.is_empty(),
+        "{} of {count} examples are not what the types hold:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+}
