@@ -36,7 +36,8 @@ pub mod types {
         ///Sent by older clients beside a Basic `Authorization` header, and ignored there.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub password: ::std::option::Option<::std::string::String>,
-        ///The scopes that the token shall carry, separated by spaces; all that are allowed if absent.
+        /**The scopes that the token shall carry, separated by spaces; all that are allowed if absent or empty.
+*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub scope: ::std::option::Option<::std::string::String>,
         ///Sent by older clients beside a Basic `Authorization` header, and ignored there.

@@ -5,7 +5,7 @@ use openapi_dropshot::runtime::schema::{
 static ACCESS_TOKEN_REQUEST__PATTERN_0: Pattern = Pattern::new("^[\\x20-\\x7e]+$");
 static ACCESS_TOKEN_REQUEST__PATTERN_1: Pattern = Pattern::new("^[\\x20-\\x7e]+$");
 static ACCESS_TOKEN_REQUEST__PATTERN_2: Pattern = Pattern::new(
-    "^[\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*$",
+    "^([\\x21\\x23-\\x5b\\x5d-\\x7e]+( [\\x21\\x23-\\x5b\\x5d-\\x7e]+)*)?$",
 );
 ///`AccessTokenRequest`
 pub static ACCESS_TOKEN_REQUEST: Schema = Schema {

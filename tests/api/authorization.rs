@@ -245,6 +245,13 @@ async fn the_scheme_of_a_token_is_case_insensitive() {
 }
 
 #[tokio::test]
+async fn an_empty_scope_asks_for_all() {
+    let server = Server::start().await;
+    let request = basic(&server, CLIENT).form(&[GRANT, ("scope", "")]);
+    assert_eq!(Answer::of(request).await.ok()["scope"], "org:1:app");
+}
+
+#[tokio::test]
 async fn many_wrong_guesses_have_to_wait() {
     let server = Server::start().await;
     let mut refused = Value::Null;
