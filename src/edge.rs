@@ -20,7 +20,7 @@ use http::header::{
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
-use openapi_dropshot::runtime::{Failure, FailureKind, PathAlias, Response, Routes, Unrouted, preferred};
+use openapi_dropshot::runtime::{Failure, FailureKind, PathAlias, Response, Routes, Unrouted, allow, preferred};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -255,12 +255,6 @@ fn redirect(location: &Uri) -> Response {
         response.headers_mut().insert(LOCATION, location);
     }
     response
-}
-
-/// The value of `Allow` for these methods.
-fn allow(methods: &[Method]) -> HeaderValue {
-    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
 /// What a path takes, told to anybody: browsers ask without a token.

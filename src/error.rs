@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use dropshot::Body;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
-use openapi_dropshot::runtime::{Code, Failure, FailureKind, Operation, Response, Violation};
+use openapi_dropshot::runtime::{Code, Failure, FailureKind, Operation, Response, Violation, allow};
 use serde::Serialize;
 
 /// Why a request was not served.
@@ -121,8 +121,7 @@ impl Error {
             Error::Credentials => Some((WWW_AUTHENTICATE, Ok(HeaderValue::from_static(BASIC_CHALLENGE)))),
             Error::TooManyRequests { retry_after } => Some((RETRY_AFTER, Ok(HeaderValue::from(*retry_after)))),
             Error::Framework(Failure { kind: FailureKind::MethodNotAllowed(methods), .. }) => {
-                let names: Vec<&str> = methods.iter().map(http::Method::as_str).collect();
-                Some((ALLOW, names.join(", ").try_into()))
+                Some((ALLOW, Ok(allow(methods))))
             }
             _ if status == StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, Ok(HeaderValue::from(1)))),
             _ => None,

@@ -241,27 +241,28 @@ fn is_binary(property: &Value) -> bool {
         || property.pointer("/items/format").is_some_and(|format| format == "binary")
 }
 
-/// Gives fences without a language one, as rustdoc would compile their content.
+/// Gives fences without a language one, in every text.
 fn fences(value: &mut Value) {
     match value {
-        Value::String(text) if text.contains("```") => {
-            let mut open = false;
-            let lines: Vec<String> = text
-                .lines()
-                .map(|line| {
-                    if !line.trim_start().starts_with("```") {
-                        return line.to_owned();
-                    }
-                    open = !open;
-                    if open && line.trim() == "```" { line.replace("```", "```text") } else { line.to_owned() }
-                })
-                .collect();
-            *text = lines.join("\n");
-        }
+        Value::String(text) if text.contains("```") => *text = labelled_fences(text),
         Value::Array(items) => items.iter_mut().for_each(fences),
         Value::Object(map) => map.values_mut().for_each(fences),
         _ => {}
     }
+}
+
+/// Gives fences without a language one, as rustdoc would compile their content.
+pub(crate) fn labelled_fences(text: &str) -> String {
+    let mut open = false;
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| {
+            let fence = line.trim_start().starts_with("```");
+            open ^= fence;
+            if fence && open && line.trim() == "```" { line.replace("```", "```text") } else { line.to_owned() }
+        })
+        .collect();
+    lines.join("\n")
 }
 
 fn children<'v>(document: &'v mut Value, pointer: &str) -> impl Iterator<Item = (&'v String, &'v mut Value)> + use<'v> {

@@ -20,7 +20,7 @@ pub use failure::{Code, Failure, FailureKind, Violation};
 pub use http::Method;
 pub use operation::{BodyRules, Encoding, Location, Media, Operation, Parameter, PathAlias, Requirement};
 pub use reply::{Content, Reply, content, empty, json};
-pub use router::{Api, Incoming, Outgoing, Route, Routes, Unrouted, catch_all, endpoint};
+pub use router::{Api, Incoming, Outgoing, Route, Routes, Unrouted, allow, catch_all, endpoint};
 
 /// A response of the server.
 pub type Response = http::Response<dropshot::Body>;

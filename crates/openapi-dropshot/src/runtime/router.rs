@@ -102,9 +102,9 @@ fn status_only(status: StatusCode) -> Response {
 }
 
 /// The value of `Allow` for these methods.
-fn allow(methods: &[Method]) -> HeaderValue {
+pub fn allow(methods: &[Method]) -> HeaderValue {
     let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("GET"))
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
 /// The routes of the generated endpoints.

@@ -94,20 +94,10 @@ fn trait_name(tag: &Tag) -> String {
     format!("{}Api", type_name(&tag.name))
 }
 
-/// Text of the document as a doc comment: fences get a language, as rustdoc would compile their content.
+/// Text of the document as a doc comment.
 pub(crate) fn doc_text(text: &str) -> String {
-    let mut open = false;
-    let lines: Vec<String> = text
-        .trim_end()
-        .lines()
-        .map(|line| {
-            let fence = line.trim_start().starts_with("```");
-            open ^= fence;
-            let line =
-                if fence && open && line.trim() == "```" { line.replace("```", "```text") } else { line.to_owned() };
-            // rustc refuses a lone carriage return in a comment.
-            if line.is_empty() { line } else { format!(" {}", line.replace('\r', " ")) }
-        })
-        .collect();
-    lines.join("\n")
+    let text = crate::projection::labelled_fences(text.trim_end());
+    // rustc refuses a lone carriage return in a comment.
+    let line = |line: &str| if line.is_empty() { String::new() } else { format!(" {}", line.replace('\r', " ")) };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
