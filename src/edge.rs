@@ -8,8 +8,8 @@
 use crate::error::Error;
 use crate::explorer::Pages;
 use crate::generated::server::{PATH_ALIASES, VERSION};
-use crate::hal_forms;
 use crate::platform::{NamedApplication, Platform};
+use crate::{hal_forms, naming};
 use dropshot::{Body, ClientErrorStatusCode, DynamicVersionPolicy, HttpError, RequestContext};
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -20,7 +20,9 @@ use http::header::{
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
-use openapi_dropshot::runtime::{Failure, FailureKind, PathAlias, Response, Routes, Unrouted, allow, preferred};
+use openapi_dropshot::runtime::{
+    Failure, FailureKind, Naming, PathAlias, Response, Route, Routes, Unrouted, allow, preferred,
+};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,10 +72,15 @@ impl Edge {
         let preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         if let Some(canonical) = canonical_path(request.uri()) {
             let target = aliased(&canonical).map_or_else(|| canonical.clone(), |(target, _)| target);
+            let target = spelled(&self.routes, &method, &target).map_or(target, |(target, _)| target);
             if self.routes.find(&method, target.path()).is_ok() {
                 return redirect(&canonical);
             }
         }
+        let spelling = spelled(&self.routes, &method, request.uri()).map(|(target, alias)| {
+            *request.uri_mut() = target;
+            alias
+        });
         if let Some((target, named)) = aliased(request.uri()) {
             *request.uri_mut() = target;
             request.extensions_mut().insert(named);
@@ -89,6 +96,9 @@ impl Edge {
                 return page.unwrap_or_else(|| Error::from(unrouted.failure()).render(None));
             }
         };
+        if let Some(alias) = spelling {
+            return self.spell(alias, context, request, route).await;
+        }
         let forms = wants_forms(request.headers());
         if forms && let Some(accept) = hal_first(request.headers()) {
             request.headers_mut().insert(ACCEPT, accept);
@@ -98,6 +108,30 @@ impl Edge {
             Ok(response) => response,
             Err(_) => Error::TimedOut.render(None),
         }
+    }
+
+    /// Answers in the spelling of an alias.
+    async fn spell(
+        &self,
+        (alias, naming): (&PathAlias, &Naming),
+        context: RequestContext<Arc<Platform>>,
+        request: Request<Body>,
+        route: Route<Platform>,
+    ) -> Response {
+        let origin = context.context().origin(request.headers(), request.uri());
+        let headers = request.headers().clone();
+        let answer = async {
+            match naming::request(request, naming).await {
+                Ok(request) => route.call(context, request).await,
+                Err(error) => error.render(None),
+            }
+        };
+        let Ok(response) = tokio::time::timeout(self.time_limit, answer).await else {
+            return Error::TimedOut.render(None);
+        };
+        let (served, prefix) =
+            ([&origin, alias.serves].concat(), [&origin, alias.prefix.trim_end_matches('/')].concat());
+        naming::response(response, naming, &headers, &served, &prefix).await
     }
 
     fn page(&self, context: &RequestContext<Arc<Platform>>, request: &Request<Body>) -> Option<Response> {
@@ -221,7 +255,7 @@ fn has_plain_host(request: &Request<Body>) -> bool {
 /// What an address below an alias stands for, and the application it names.
 fn aliased(uri: &Uri) -> Option<(Uri, NamedApplication)> {
     let path = uri.path();
-    PATH_ALIASES.iter().find_map(|PathAlias { prefix, serves }| {
+    PATH_ALIASES.iter().find_map(|PathAlias { prefix, serves, .. }| {
         let (before, _variable) = prefix.split_once('{')?;
         let rest = path.strip_prefix(before)?;
         let (name, below) = rest.split_once('/')?;
@@ -233,6 +267,27 @@ fn aliased(uri: &Uri) -> Option<(Uri, NamedApplication)> {
         let target = [*serves, "/", below, &query].concat();
         let target = target.parse::<PathAndQuery>().ok()?;
         Some((Uri::from(target), NamedApplication(name)))
+    })
+}
+
+/// What an address stands for that is the document's only below an alias with a spelling of its own, and that alias.
+fn spelled(
+    routes: &Routes<Platform>,
+    method: &Method,
+    uri: &Uri,
+) -> Option<(Uri, (&'static PathAlias, &'static Naming))> {
+    let is_known = |uri: &Uri| !matches!(routes.find(method, uri.path()), Err(Unrouted::NotFound));
+    PATH_ALIASES.iter().find_map(|alias| {
+        let naming = alias.naming.as_ref()?;
+        let below = |prefix: &str| uri.path().strip_prefix(prefix.trim_end_matches('/'))?.strip_prefix('/');
+        if uri.path() == alias.serves || below(alias.serves).is_some() || is_known(uri) {
+            return None;
+        }
+        let query = uri.query().map(|query| ["?", query].concat()).unwrap_or_default();
+        let target = [alias.serves, "/", below(alias.prefix)?, &query].concat().parse::<PathAndQuery>().ok()?;
+        let target = Uri::from(target);
+        let plain = aliased(&target).map(|(plain, _)| plain);
+        is_known(plain.as_ref().unwrap_or(&target)).then_some((target, (alias, naming)))
     })
 }
 
@@ -294,7 +349,9 @@ impl DynamicVersionPolicy for Gate {
         } else {
             HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED)
         };
-        let target = aliased(request.uri()).map_or_else(|| request.uri().clone(), |(target, _)| target);
+        let spelled = spelled(&self.0, request.method(), request.uri());
+        let uri = spelled.map_or_else(|| request.uri().clone(), |(target, _)| target);
+        let target = aliased(&uri).map_or(uri, |(target, _)| target);
         if let Err(Unrouted::MethodNotAllowed(methods)) = self.0.find(request.method(), target.path()) {
             error.headers_mut().insert(ALLOW, allow(&methods));
         }

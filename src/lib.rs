@@ -7,6 +7,7 @@
 //! - [`edge`]: what every request passes before, and every response after, the generated routes;
 //! - [`auth`]: client credentials → token, token → caller;
 //! - [`platform`] and [`resources`]: the traits filled in, a file a tag;
+//! - [`naming`]: the same API with its names in snake_case;
 //! - [`hal`], [`hal_forms`] and [`error`]: links and pages, forms, and the documented errors;
 //! - [`explorer`]: the document, its documentation page and a HAL explorer, served beside the API;
 //! - [`store`]: rows and SQL by noun.
@@ -36,6 +37,8 @@ pub mod explorer;
 pub mod hal;
 #[cfg(feature = "server")]
 pub mod hal_forms;
+#[cfg(feature = "server")]
+pub mod naming;
 #[cfg(feature = "server")]
 pub mod platform;
 #[cfg(feature = "server")]

@@ -14,6 +14,7 @@ mod durability;
 mod edge;
 mod explorer;
 mod messages;
+mod naming;
 mod paging;
 mod program;
 mod readme;

@@ -38,6 +38,17 @@ pub struct PathAlias {
     pub prefix: String,
     /// The prefix that the document's paths have.
     pub serves: String,
+    /// `naming`, if the names of JSON properties are spelled in another way there.
+    pub naming: Option<Naming>,
+}
+
+/// The names of JSON properties in snake_case, which is the one convention there is.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    /// `mediaType`.
+    pub media_type: Option<String>,
+    /// `keep`.
+    pub keep: Vec<String>,
 }
 
 /// One operation.
