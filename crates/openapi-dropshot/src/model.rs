@@ -1,5 +1,7 @@
 //! The checked document: all that the generated code is made of, with nothing left to refuse.
 
+use crate::diagnostics::Place;
+use crate::parse::Node;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -18,6 +20,15 @@ pub struct Api {
     pub aliases: Vec<PathAlias>,
     /// The whole document as JSON.
     pub document: Value,
+    /// The whole document as it is written.
+    pub(crate) source: Node,
+}
+
+impl Api {
+    /// Where the value at a JSON pointer (RFC 6901) stands in the text; none where there is no value.
+    pub fn place(&self, pointer: &str) -> Option<Place> {
+        self.source.place_of(pointer)
+    }
 }
 
 /// A tag and its operations: one trait.

@@ -55,6 +55,31 @@ impl Node {
         }
     }
 
+    /// Where a reader looks: at the value of a scalar, at the key of anything longer, or at a key without a value.
+    pub(crate) fn place_under(&self, key: Option<Place>) -> Place {
+        match (&self.data, key) {
+            (Data::Object(_) | Data::Array(_) | Data::Null, Some(key)) => key,
+            _ => self.place,
+        }
+    }
+
+    /// Where a reader looks for the value at a JSON pointer.
+    pub(crate) fn place_of(&self, pointer: &str) -> Option<Place> {
+        let (mut node, mut key) = (self, None);
+        for segment in pointer.split('/').skip(1) {
+            let name = segment.replace("~1", "/").replace("~0", "~");
+            (node, key) = match &node.data {
+                Data::Object(entries) => {
+                    let entry = entries.iter().find(|entry| entry.key == name)?;
+                    (&entry.value, Some(entry.key_place))
+                }
+                Data::Array(items) => (items.get(name.parse::<usize>().ok()?)?, None),
+                _ => return None,
+            };
+        }
+        Some(node.place_under(key))
+    }
+
     pub(crate) fn as_str(&self) -> Option<&str> {
         match &self.data {
             Data::String(text) => Some(text),

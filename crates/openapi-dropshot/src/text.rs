@@ -42,28 +42,50 @@ impl Files {
     /// Makes the folder hold exactly these files, and touches only those that differ; anything else in it is removed.
     /// Gives the paths of the files that were written or removed.
     ///
-    /// Each file is written beside its place and moved there, so that a reader never sees half of one.
+    /// All files are written beside their places before the first is moved there, so that a full disk leaves the folder
+    /// as it was, and a reader never sees half of a file.
     ///
     /// # Errors
     /// When the folder cannot be read or written.
     pub fn write(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
         let stale = self.stale(folder)?;
-        for path in &stale {
+        let mut beside = Vec::new();
+        let staged = self.stage(folder, &stale, &mut beside);
+        if let Err(error) = staged {
+            // What is left over goes at the next run, if not now.
+            beside.iter().for_each(|(from, _)| drop(fs::remove_file(from)));
+            return Err(error);
+        }
+        for (from, to) in beside {
+            fs::rename(from, to)?;
+        }
+        for path in stale.iter().filter(|path| !self.0.contains_key(*path)) {
             let target = folder.join(path);
-            let Some(text) = self.0.get(path) else {
-                fs::remove_file(&target)?;
-                // Fails where the folder holds other files, which is as it should be.
-                let _ = target.parent().filter(|parent| *parent != folder).map(fs::remove_dir);
-                continue;
-            };
+            match fs::remove_file(&target) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            // Fails where the folder holds other files, which is as it should be.
+            let _ = target.parent().filter(|parent| *parent != folder).map(fs::remove_dir);
+        }
+        Ok(stale)
+    }
+
+    /// Writes the stale files beside their places; gives where each is and where it belongs.
+    fn stage(&self, folder: &Path, stale: &[PathBuf], beside: &mut Vec<(PathBuf, PathBuf)>) -> io::Result<()> {
+        for (path, text) in stale.iter().filter_map(|path| self.0.get_key_value(path)) {
+            let target = folder.join(path);
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent)?;
             }
-            let beside = target.with_extension("new");
-            fs::write(&beside, text)?;
-            fs::rename(&beside, &target)?;
+            let mut name = target.clone().into_os_string();
+            name.push(".new");
+            beside.push((name.into(), target));
+            if let Some((from, _)) = beside.last() {
+                fs::write(from, text)?;
+            }
         }
-        Ok(stale)
+        Ok(())
     }
 }
 

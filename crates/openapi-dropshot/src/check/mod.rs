@@ -66,12 +66,8 @@ impl<'a> At<'a> {
         }
     }
 
-    /// Where a reader looks: at the value of a scalar, at the key of anything longer, or at a key without a value.
     fn place(&self) -> Place {
-        match (&self.node.data, self.key) {
-            (Data::Object(_) | Data::Array(_) | Data::Null, Some(key)) => key,
-            _ => self.node.place,
-        }
+        self.node.place_under(self.key)
     }
 
     fn text(&self, key: &str) -> String {
@@ -191,6 +187,7 @@ impl<'a> Checker<'a> {
             schemas: BTreeMap::new(),
             aliases: Vec::new(),
             document: self.root.to_json(),
+            source: self.root.clone(),
         };
         if !matches!(root.node.data, Data::Object(_)) {
             let message = format!("the document is {}, not an object", root.node.kind());
