@@ -16,7 +16,7 @@ fn main() {
 }
 
 fn bring_up_to_date() -> Result<(), Box<dyn Error>> {
-    let files = spec::generate(DOCUMENT, &fs::read_to_string(DOCUMENT)?)?;
+    let files = spec::Document::read(DOCUMENT, &fs::read_to_string(DOCUMENT)?)?.files;
     let folder = Path::new("generated");
     if env::var_os("CI").is_none() {
         files.write(folder)?;
@@ -27,6 +27,9 @@ fn bring_up_to_date() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let names: Vec<_> = stale.iter().map(|path| format!("  generated/{}", path.display())).collect();
-    Err(format!("these files do not follow from {DOCUMENT}:\n{}\nrun `cargo build` and commit them", names.join("\n"))
-        .into())
+    Err(format!(
+        "these files do not follow from {DOCUMENT}:\n{}\nrun `cargo build` or `cargo spec gen`, and commit them",
+        names.join("\n")
+    )
+    .into())
 }

@@ -1,5 +1,6 @@
 //! The document → the files of `generated/`.
 
+use openapi_dropshot::model::Api;
 use openapi_dropshot::{Diagnostics, Files, Projection, Settings, TypesFrom};
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl};
 use schemars::schema::{InstanceType, SchemaObject};
@@ -26,16 +27,12 @@ pub enum Error {
     Client(String),
 }
 
-/// Makes every file of `generated/` from a document; `file` is its name in diagnostics.
-///
-/// # Errors
-/// The faults of the document, or what a generator says of it.
-pub fn generate(file: &str, document: &str) -> Result<Files, Error> {
-    let api = openapi_dropshot::read(file, document)?;
+/// Makes every file of `generated/` from a checked document.
+pub(crate) fn generate(api: &Api) -> Result<Files, Error> {
     let settings =
         Settings { types: TypesFrom::Module("crate::generated::client::types".into()), ..Settings::default() };
-    let mut files = openapi_dropshot::generate(&api, &settings)?;
-    let projection = openapi_dropshot::projection(&api);
+    let mut files = openapi_dropshot::generate(api, &settings)?;
+    let projection = openapi_dropshot::projection(api);
     let client =
         thread::Builder::new().stack_size(STACK).spawn(|| client(projection).map_err(|error| error.to_string()));
     let client = client

@@ -1,9 +1,11 @@
-//! What follows from `openapi.yaml`: the client by progenitor, and the server traits by openapi-dropshot.
-//!
-//! [`generate`] is the one way from the document to `generated/`; the root package's `build.rs` calls it.
-
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod document;
 mod generate;
 
-pub use generate::{Error, generate};
+#[cfg(feature = "program")]
+pub mod diff;
+
+pub use document::Document;
+pub use generate::Error;
