@@ -2,6 +2,7 @@
 
 use crate::generated::client::types::{CursorPageLinks, CursorPageMetadata, Link, PageLinks, PageMetadata};
 use crate::generated::wire::CursorRelation;
+use crate::store::events;
 use crate::store::messages::Cursor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -27,6 +28,11 @@ impl Urls {
     pub fn new(origin: String, application: i64) -> Self {
         let application = format!("{origin}/v1/applications/{application}");
         Urls { origin, application }
+    }
+
+    /// Addresses for a resource that goes into an event, whose readers reach the server in different ways.
+    pub fn recorded(application: i64) -> Self {
+        Urls::new(events::placeholder().to_owned(), application)
     }
 
     /// The API root.

@@ -16,6 +16,7 @@ use crate::generated::wire::{ChannelResource, ChannelType as WireType, CreateCha
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
 use crate::store::channels::{self, ChannelFilter, ChannelRow, ChannelType, NewChannel};
+use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::users::UserRow;
 use crate::store::{StoreError, Tx, members, users};
 use openapi_dropshot::runtime::{Call, Reply};
@@ -78,7 +79,15 @@ impl ChannelsApi for Platform {
 
     async fn delete_channel(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationResource>, Error> {
         let application = caller.application;
-        if !self.store.write(move |tx| channels::delete(tx, application, id)).await? {
+        let deleted = self.store.write(move |tx| {
+            let deleted = channels::delete(tx, application, id)?;
+            if deleted {
+                let event = Event { kind: EventType::ChannelDeleted, channel: Some(id), resource: &Deleted { id } };
+                events::record(tx, application, event, now())?;
+            }
+            Ok(deleted)
+        });
+        if !deleted.await? {
             return Err(Error::NotFound("channel"));
         }
         Ok(self.application(call, &caller).await?.into())
@@ -178,13 +187,25 @@ fn create(tx: &Tx<'_>, application: i64, wanted: &Wanted) -> Decision<Channel> {
                 members: member_ids,
                 properties: stored(wanted.properties.clone()),
             };
-            channels::create(tx, application, channel, now())?
+            let row = channels::create(tx, application, channel, now())?;
+            let channel = with_users(tx, application, vec![row])?.remove(0);
+            record(tx, EventType::ChannelCreated, &channel)?;
+            return Ok(Ok(channel));
         }
     };
     Ok(Ok(with_users(tx, application, vec![row])?.remove(0)))
 }
 
+/// Records what happened to a channel.
+fn record(tx: &Tx<'_>, kind: EventType, channel: &Channel) -> Result<(), StoreError> {
+    let (application, id) = (channel.row.application_id, channel.row.id);
+    let resource = represent(channel.clone(), &Urls::recorded(application));
+    events::record(tx, application, Event { kind, channel: Some(id), resource: &resource }, now())?;
+    Ok(())
+}
+
 /// A channel and the users it shows.
+#[derive(Clone)]
 pub(super) struct Channel {
     row: ChannelRow,
     creator: Option<UserRow>,

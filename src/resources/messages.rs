@@ -19,6 +19,7 @@ use crate::generated::wire::{
 use crate::hal::{CursorRequest, MissingCursor, Urls};
 use crate::platform::{NamedApplication, Platform};
 use crate::store::channels::{self as channel_rows, ChannelType};
+use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::messages::{self, Cursor, MessageRow, MessageType, NewMessage, Scope};
 use crate::store::threads::{self, ThreadRow, ThreadType};
 use crate::store::users::UserRow;
@@ -89,6 +90,8 @@ impl MessagesApi for Platform {
             .store
             .write(move |tx| {
                 let Some(row) = messages::delete(tx, application, id)? else { return Ok(None) };
+                let (kind, channel) = (EventType::MessageDeleted, Some(row.channel_id));
+                events::record(tx, application, Event { kind, channel, resource: &Deleted { id } }, now())?;
                 Ok(if named {
                     channels::get(tx, application, row.channel_id)?.map(|channel| Held::Channel(Box::new(channel)))
                 } else {
@@ -274,13 +277,26 @@ fn send(
             properties,
             created_time,
         };
-        return Ok(Ok(Message { row, user, kept: false }));
+        let message = Message { row, user, kept: false };
+        record(tx, EventType::MessageCreated, &message)?;
+        return Ok(Ok(message));
     }
     let row = messages::create(tx, application, message, now())?;
-    Ok(Ok(Message { row, user, kept: true }))
+    let message = Message { row, user, kept: true };
+    record(tx, EventType::MessageCreated, &message)?;
+    Ok(Ok(message))
+}
+
+/// Records what happened to a message.
+fn record(tx: &Tx<'_>, kind: EventType, message: &Message) -> Result<(), StoreError> {
+    let row = &message.row;
+    let resource = represent(message.clone(), &Urls::recorded(row.application_id));
+    events::record(tx, row.application_id, Event { kind, channel: Some(row.channel_id), resource: &resource }, now())?;
+    Ok(())
 }
 
 /// A message and the user who sent it.
+#[derive(Clone)]
 struct Message {
     row: MessageRow,
     user: Option<UserRow>,

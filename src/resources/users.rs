@@ -13,8 +13,9 @@ use crate::generated::server::users::{CheckUserExistsQuery, ListUserChannelsQuer
 use crate::generated::wire::{ChatUserType, ValidationErrorCode};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
+use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::users::{self, NewUser, UserFilter, UserRow, UserType};
-use crate::store::{Constraint, StoreError, channels as channel_rows};
+use crate::store::{Constraint, StoreError, Tx, channels as channel_rows};
 use openapi_dropshot::runtime::{Call, Reply};
 
 impl UsersApi for Platform {
@@ -60,7 +61,12 @@ impl UsersApi for Platform {
             status: "UNAVAILABLE".to_owned(),
             properties: stored(body.properties),
         };
-        match self.store.write(move |tx| users::create(tx, application, user, now())).await {
+        let created = self.store.write(move |tx| {
+            let row = users::create(tx, application, user, now())?;
+            record(tx, EventType::UserCreated, &row)?;
+            Ok(row)
+        });
+        match created.await {
             Ok(row) => Ok(represent(row, &self.urls(call, application)).into()),
             Err(StoreError::Taken(Constraint::UserName)) => {
                 Err(Fault::new("name", ValidationErrorCode::AlreadyExists, "another user has this name").into())
@@ -87,7 +93,15 @@ impl UsersApi for Platform {
 
     async fn delete_user(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationResource>, Error> {
         let application = caller.application;
-        if !self.store.write(move |tx| users::delete(tx, application, id)).await? {
+        let deleted = self.store.write(move |tx| {
+            let deleted = users::delete(tx, application, id)?;
+            if deleted {
+                let event = Event { kind: EventType::UserDeleted, channel: None, resource: &Deleted { id } };
+                events::record(tx, application, event, now())?;
+            }
+            Ok(deleted)
+        });
+        if !deleted.await? {
             return Err(Error::NotFound("user"));
         }
         Ok(self.application(call, &caller).await?.into())
@@ -116,6 +130,13 @@ impl UsersApi for Platform {
             page.links(urls.nested("users", id, "channels"), &filters(sort_filters(query.sort.as_ref())), total);
         Ok(channels::represent_page(channels, &urls, page.metadata(total), links).into())
     }
+}
+
+/// Records what happened to a user.
+fn record(tx: &Tx<'_>, kind: EventType, row: &UserRow) -> Result<(), StoreError> {
+    let resource = represent(row.clone(), &Urls::recorded(row.application_id));
+    events::record(tx, row.application_id, Event { kind, channel: None, resource: &resource }, now())?;
+    Ok(())
 }
 
 /// A user as the wire has it.

@@ -95,6 +95,7 @@ pub fn is_empty(tx: &Tx<'_>) -> Result<bool, StoreError> {
 pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
     let application: [Param<'_>; 1] = [id.into()];
     for sql in [
+        "DELETE FROM events WHERE application_id = $1",
         "DELETE FROM tokens WHERE application_id = $1",
         "DELETE FROM credentials WHERE application_id = $1",
         "DELETE FROM threads WHERE application_id = $1",

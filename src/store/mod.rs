@@ -22,6 +22,7 @@ mod writer;
 pub mod applications;
 pub mod channels;
 pub mod credentials;
+pub mod events;
 pub mod members;
 pub mod messages;
 pub mod threads;
@@ -35,6 +36,7 @@ pub use self::tx::{Param, Row, Tx};
 use self::sqlite::Sqlite;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// A database that is open, migrated and ready. Clones share it; the last one to go closes it.
 #[derive(Clone)]
@@ -95,5 +97,10 @@ impl Store {
             Ok(outcome) => outcome,
             Err(_) => Err(StoreError::Unavailable("the writer has stopped; restart the server".into())),
         }
+    }
+
+    /// A receiver that changes when events of the application have become durable by a write of this process.
+    pub fn watch_events(&self, application: i64) -> watch::Receiver<()> {
+        self.sqlite.watchers.watch(application)
     }
 }
