@@ -131,8 +131,6 @@ pub struct Parameter {
 pub struct Body {
     /// Whether it must be there.
     pub required: bool,
-    /// Bytes it may have; `x-body-limit`.
-    pub limit: u64,
     /// The media types it may come in.
     pub media: Vec<Media>,
 }
@@ -144,6 +142,8 @@ pub struct Media {
     pub name: String,
     /// How it is read.
     pub encoding: Encoding,
+    /// Bytes it may have; its `x-body-limit`, else that of the body.
+    pub limit: u64,
     /// The name of its schema; none for bytes and plain text.
     pub schema: Option<String>,
     /// For multipart: whether it has file parts, which are streamed.

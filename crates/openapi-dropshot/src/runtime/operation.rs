@@ -76,8 +76,6 @@ pub enum Location {
 pub struct BodyRules {
     /// Whether there must be one.
     pub required: bool,
-    /// Bytes it may have.
-    pub limit: u64,
     /// The media types it may come in.
     pub media: &'static [Media],
 }
@@ -89,6 +87,8 @@ pub struct Media {
     pub name: &'static str,
     /// How it is read.
     pub encoding: Encoding,
+    /// Bytes it may have.
+    pub limit: u64,
     /// What it must fit.
     pub schema: Option<&'static Schema>,
 }

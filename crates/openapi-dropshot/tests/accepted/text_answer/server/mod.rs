@@ -13,7 +13,7 @@ pub const VERSION: &str = "1.0.0";
 /// The document as JSON.
 pub static DOCUMENT: Document = Document::new(include_str!("../openapi.json"));
 /// Every operation, in the order of the document.
-pub static OPERATIONS: &[&Operation] = &[&things::GET_REPORT];
+pub static OPERATIONS: &[&Operation] = &[&things::GET_REPORT, &things::GET_ATTACHMENT];
 /// The prefixes under which paths are served as well.
 pub static PATH_ALIASES: &[PathAlias] = &[];
 /// Registers every operation with dropshot.
