@@ -14,8 +14,9 @@ use dropshot::{Body, ClientErrorStatusCode, DynamicVersionPolicy, HttpError, Req
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CACHE_CONTROL,
-    CONTENT_TYPE, EXPIRES, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN, PRAGMA, STRICT_TRANSPORT_SECURITY, VARY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPIRES, HOST, HeaderName, HeaderValue, IF_NONE_MATCH,
+    LOCATION, ORIGIN, PRAGMA, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    X_XSS_PROTECTION,
 };
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
@@ -25,6 +26,7 @@ use openapi_dropshot::runtime::{
 };
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// 32 upper-case hexadecimal digits that name one answer; the log has them too.
@@ -103,10 +105,13 @@ impl Edge {
         if forms && let Some(accept) = hal_first(request.headers()) {
             request.headers_mut().insert(ACCEPT, accept);
         }
-        match tokio::time::timeout(self.time_limit, route.call(context, request)).await {
-            Ok(response) if forms => with_forms(response).await,
-            Ok(response) => response,
-            Err(_) => Error::TimedOut.render(None),
+        let known = request.headers().get(IF_NONE_MATCH).cloned();
+        let arrived = Arc::new(AtomicU64::new(0));
+        let request = counted(request, &arrived);
+        match within(self.time_limit, &arrived, route.call(context, request)).await {
+            Some(response) if forms => with_forms(response).await,
+            Some(response) => unless_known(response, known.as_ref()),
+            None => Error::TimedOut.render(None),
         }
     }
 
@@ -142,10 +147,12 @@ impl Edge {
     /// Adds what every answer carries. What the answer says itself stays.
     fn dress(&self, headers: &mut HeaderMap, token: &HeaderValue, cross_origin: bool) {
         headers.reserve(self.headers.len() + 4);
+        // What an answer says of being kept goes before the usual, of which nothing may contradict it.
+        let is_kept = headers.contains_key(CACHE_CONTROL);
         for (name, value) in &self.headers {
             if *name == VARY {
                 headers.append(VARY, value.clone());
-            } else {
+            } else if !is_kept || !matches!(*name, PRAGMA | EXPIRES) {
                 headers.entry(name).or_insert_with(|| value.clone());
             }
         }
@@ -179,6 +186,57 @@ fn usual_headers() -> HeaderMap {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers
+}
+
+/// Bytes of a body that have to arrive within the time limit; each so many begin it anew, so that long uploads get through
+/// and slow ones end.
+const ARRIVAL: u64 = 256 << 10;
+
+/// The request with its body counted as it arrives, where it may be long.
+fn counted(request: Request<Body>, arrived: &Arc<AtomicU64>) -> Request<Body> {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if request.method().is_safe() || length.is_some_and(|length| length <= ARRIVAL) {
+        return request;
+    }
+    let arrived = Arc::clone(arrived);
+    request.map(|body| {
+        Body::wrap(body.map_frame(move |frame| {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            arrived.fetch_add(length, Ordering::Relaxed);
+            frame
+        }))
+    })
+}
+
+/// What `answer` gives, unless the limit passes without it and without another piece of the body.
+async fn within<T>(limit: Duration, arrived: &AtomicU64, answer: impl Future<Output = T>) -> Option<T> {
+    let mut answer = std::pin::pin!(answer);
+    let mut seen = 0;
+    loop {
+        if let Ok(answer) = tokio::time::timeout(limit, answer.as_mut()).await {
+            return Some(answer);
+        }
+        let now = arrived.load(Ordering::Relaxed);
+        if now - seen < ARRIVAL {
+            return None;
+        }
+        seen = now;
+    }
+}
+
+/// The answer, or 304 where the caller has it already (RFC 9110 section 13.1.2).
+fn unless_known(mut response: Response, known: Option<&HeaderValue>) -> Response {
+    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    let (Some(tag), Some(known)) = (tag, known) else { return response };
+    let mut known = known.to_str().unwrap_or_default().split(',').map(|own| own.trim().trim_start_matches("W/"));
+    if response.status() == StatusCode::OK && known.any(|own| own == tag || own == "*") {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Body::empty();
+        for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_DISPOSITION] {
+            response.headers_mut().remove(name);
+        }
+    }
+    response
 }
 
 const HAL: &str = "application/hal+json";

@@ -12,7 +12,7 @@ pub const DEFAULT_SIZE: i64 = 25;
 pub const MAX_SIZE: i64 = 100;
 
 /// What RFC 3986 leaves as it is in a segment and in a query value.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The absolute addresses of one application's resources, as the caller reaches this server.
 #[derive(Clone, Debug)]
@@ -70,6 +70,13 @@ impl Urls {
     pub fn nested(&self, collection: &str, id: i64, nested: &str) -> Link {
         let mut digits = itoa::Buffer::new();
         link([&self.application, "/", collection, "/", digits.format(id), "/", nested].concat())
+    }
+
+    /// A file that this server hosts.
+    pub fn file(&self, key: &str, name: &str) -> String {
+        let mut url = [&self.origin, "/v1/files/", key, "/"].concat();
+        url.extend(utf8_percent_encode(name, UNRESERVED));
+        url
     }
 
     /// The picture that this server makes of a name.

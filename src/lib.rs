@@ -8,6 +8,7 @@
 //! - [`auth`]: client credentials → token, token → caller;
 //! - [`platform`] and [`resources`]: the traits filled in, a file a tag;
 //! - [`naming`]: the same API with its names in snake_case;
+//! - [`files`]: what is uploaded, streamed to an object store and back;
 //! - [`hal`], [`hal_forms`] and [`error`]: links and pages, forms, and the documented errors;
 //! - [`explorer`]: the document, its documentation page and a HAL explorer, served beside the API;
 //! - [`store`]: rows and SQL by noun.
@@ -33,6 +34,8 @@ pub mod edge;
 pub mod error;
 #[cfg(feature = "server")]
 pub mod explorer;
+#[cfg(feature = "server")]
+pub mod files;
 #[cfg(feature = "server")]
 pub mod hal;
 #[cfg(feature = "server")]

@@ -90,6 +90,7 @@ impl ChannelsApi for Platform {
         if !deleted.await? {
             return Err(Error::NotFound("channel"));
         }
+        self.files.sweep_soon();
         Ok(self.application(call, &caller).await?.into())
     }
 }

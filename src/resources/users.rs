@@ -3,17 +3,21 @@
 use super::{channels, order, properties, sort_filters, stored};
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
+use crate::files::{Accepts, Attachment};
 use crate::generated::client::types::{
     ApplicationResource, ChatUserLinks, ChatUserPresenceProperties, ChatUserProperties, ChatUserResource,
     CreatePersonChatUserResource, PagedModelChannelResource, PagedModelChatUserResource,
     PagedModelChatUserResourceEmbedded,
 };
 use crate::generated::server::UsersApi;
-use crate::generated::server::users::{CheckUserExistsQuery, ListUserChannelsQuery, ListUsersQuery};
+use crate::generated::server::users::{
+    CheckUserExistsQuery, ListUserChannelsQuery, ListUsersQuery, UpdateUserDisplayPictureBody,
+};
 use crate::generated::wire::{ChatUserType, ValidationErrorCode};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
 use crate::store::events::{self, Deleted, Event, EventType};
+use crate::store::files::{self, FileOwner, FileRow};
 use crate::store::users::{self, NewUser, UserFilter, UserRow, UserType};
 use crate::store::{Constraint, StoreError, Tx, channels as channel_rows};
 use openapi_dropshot::runtime::{Call, Reply};
@@ -104,7 +108,45 @@ impl UsersApi for Platform {
         if !deleted.await? {
             return Err(Error::NotFound("user"));
         }
+        self.files.sweep_soon();
         Ok(self.application(call, &caller).await?.into())
+    }
+
+    async fn update_user_display_picture(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: UpdateUserDisplayPictureBody,
+    ) -> Result<Reply<ChatUserResource>, Error> {
+        let application = caller.application;
+        let row = match body {
+            UpdateUserDisplayPictureBody::ApplicationJson(file) => {
+                let picture = Attachment::External(file).to_text();
+                self.store
+                    .write(move |tx| {
+                        users::set_display_picture(tx, application, id, &picture)?;
+                        users::get(tx, application, id)
+                    })
+                    .await?
+                    .ok_or(Error::NotFound("user"))?
+            }
+            UpdateUserDisplayPictureBody::MultipartFormData(parts) => {
+                // Before the upload, so that nothing is sent for nobody.
+                self.store.read(move |tx| users::get(tx, application, id)).await?.ok_or(Error::NotFound("user"))?;
+                let (file, _) = self.files.receive(parts, Accepts::Images).await?;
+                let set = move |tx: &Tx<'_>, file: &FileRow| {
+                    if !users::set_display_picture(tx, application, id, &Attachment::from(file).to_text())? {
+                        return Ok(Err(Error::NotFound("user")));
+                    }
+                    files::attach(tx, application, file, FileOwner::User(id), now())?;
+                    Ok(users::get(tx, application, id)?.ok_or(Error::NotFound("user")))
+                };
+                self.files.keep(file, set).await?
+            }
+        };
+        self.files.sweep_soon();
+        Ok(represent(row, &self.urls(call, application)).into())
     }
 
     async fn list_user_channels(
@@ -144,6 +186,7 @@ fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
     let links = ChatUserLinks {
         self_: urls.item("users", row.id),
         channels: urls.nested("users", row.id, "channels"),
+        display_picture: urls.nested("users", row.id, "display-picture"),
         application: urls.application(),
     };
     let user = represent_embedded(row, urls);
@@ -168,7 +211,10 @@ pub(super) fn represent_embedded(row: UserRow, urls: &Urls) -> ChatUserPropertie
             UserType::Bot => ChatUserType::Bot,
         },
         id: row.id,
-        display_picture_url: urls.picture(&row.display_name),
+        display_picture_url: match row.display_picture.and_then(|picture| Attachment::from_text(&picture)) {
+            Some(picture) => picture.url(urls),
+            None => urls.picture(&row.display_name),
+        },
         name: row.name,
         display_name: row.display_name,
         is_guest: row.is_guest,

@@ -2,7 +2,7 @@
 
 use super::page::{Slice, order_by, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, members, threads};
+use super::{Param, Row, Sort, StoreError, Tx, applications, files, members, threads};
 use std::fmt::Write as _;
 
 words! {
@@ -304,6 +304,8 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError
             &params,
         )?;
     }
+    let its_messages = "message_id IN (SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2)";
+    files::discard(tx, its_messages, &params)?;
     for sql in [
         "DELETE FROM threads WHERE application_id = $1 AND channel_id = $2",
         "DELETE FROM messages WHERE application_id = $1 AND channel_id = $2",

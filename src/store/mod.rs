@@ -10,7 +10,7 @@
 //!   know the engine.
 //! - Numbers that a listing shows as its total are kept in columns, not counted.
 //! - Times are milliseconds since the Unix epoch, UTC, and are given by the caller.
-//! - Columns called `properties`, `file` and `scopes` are text the store keeps without looking inside.
+//! - Columns called `properties`, `file`, `display_picture` and `scopes` are text the store keeps without looking inside.
 
 mod error;
 mod migrations;
@@ -23,6 +23,7 @@ pub mod applications;
 pub mod channels;
 pub mod credentials;
 pub mod events;
+pub mod files;
 pub mod members;
 pub mod messages;
 pub mod threads;

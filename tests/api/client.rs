@@ -1,6 +1,6 @@
 //! The typed client against the server: how it gets in and stays in, follows links, and reads what it does not know.
 
-use crate::support::{CLIENT, Server};
+use crate::support::{Answer, CLIENT, Server};
 use chatkitty_platform::generated::client::Error;
 use chatkitty_platform::generated::server::OPERATIONS;
 use chatkitty_platform::generated::wire::{
@@ -16,6 +16,7 @@ use chatkitty_platform::types::{
 use chatkitty_platform::{Client, types};
 use futures::future::join_all;
 use futures::stream::TryStreamExt;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -301,6 +302,19 @@ async fn every_operation_can_be_called() {
     let picture = call!("retrieveDisplayPicture", client.retrieve_display_picture().name("Jane Doe"));
     let picture: Vec<_> = picture.into_inner().try_collect().await.expect("a picture");
     assert!(String::from_utf8_lossy(&picture.concat()).contains("JD"));
+
+    let external = json!({"url": "https://files.example.com/j", "name": "j", "contentType": "image/png", "size": 1});
+    let external = read::<types::CreateExternalFileProperties>(external);
+    let pictured = call!("updateUserDisplayPicture", client.update_user_display_picture().id(user.id).body(external));
+    assert_eq!(pictured.display_picture_url, "https://files.example.com/j");
+    let upload = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(b"GIF89a".as_slice()));
+    let address = format!("/v1/users/{}/display-picture", user.id);
+    let upload = Answer::of(server.application().await.request(Method::POST, &address).multipart(upload)).await.ok();
+    let address = upload["displayPictureUrl"].as_str().expect("an address");
+    let (key, name) = address.rsplit_once("/files/").and_then(|(_, rest)| rest.split_once('/')).expect("a file");
+    let file = call!("retrieveFile", client.retrieve_file().key(key).name(name));
+    let file: Vec<_> = file.into_inner().try_collect().await.expect("a file");
+    assert_eq!(file.concat(), b"GIF89a");
 
     let body =
         read::<CreateChannelResource>(json!({"type": "PUBLIC", "name": "lobby", "creator": {"username": "jdoe"}}));

@@ -13,6 +13,7 @@ mod contract;
 mod durability;
 mod edge;
 mod explorer;
+mod files;
 mod messages;
 mod naming;
 mod paging;

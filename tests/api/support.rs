@@ -6,6 +6,7 @@ use chatkitty_platform::server::{Running, start};
 use chatkitty_platform::store::Store;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,7 +22,7 @@ pub struct Server {
     pub database: String,
     pub http: reqwest::Client,
     running: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -40,7 +41,12 @@ impl Server {
         // Redirects are promises of their own, so they are looked at and not followed.
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
-        Server { url: running.url.clone(), database, http, running: Some(running), _folder: folder }
+        Server { url: running.url.clone(), database, http, running: Some(running), folder }
+    }
+
+    /// The folder of its files.
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join("test.files")
     }
 
     /// The database of the server, as a second process has it.

@@ -4,6 +4,7 @@ use super::document::resolve;
 use super::world::World;
 use crate::support::{Answer, Caller};
 use reqwest::Method;
+use reqwest::header::ALLOW;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -40,7 +41,9 @@ async fn every_address_that_an_answer_gives_can_be_fetched() {
         }
         assert!(address.starts_with(&world.server.url), "{address} leads to another server");
         let answer = Answer::of(caller.request(Method::GET, &address)).await;
-        if answer.status != 200 {
+        // Some addresses are there to be sent to only.
+        let takes_more = answer.status == 405 && answer.headers.contains_key(ALLOW);
+        if answer.status != 200 && !takes_more {
             broken.push(format!("{address}: {}", answer.status));
         }
         kinds.extend(answer.body["type"].as_str().map(str::to_owned));
