@@ -7845,7 +7845,9 @@ are left out, never `null`. Times are UTC in ISO 8601 with milliseconds.
 each operation that changes something at an address the answer links to.
 
 **Addresses.** What is served below `/v1` is served below `/v1/applications/{application_id}` as well, and links
-use that longer form. `me` stands for the application that the token belongs to.
+use that longer form. `me` stands for the application that the token belongs to. Without `/v1` (`/users`) the same
+is served once more with the names of JSON properties in snake_case (`display_name`) and links that stay there;
+JSON may be called `application/vnd.chatkitty+json` there. Parameters keep their names.
 
 **Pages.** Users and channels come in numbered pages: `page` counts from 0, `size` is 25 unless stated and at most
 100. Messages come newest first in pages found by cursor: follow the `next` and `prev` links and treat the cursors

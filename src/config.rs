@@ -19,6 +19,16 @@ pub struct Config {
     /// The database: `sqlite:PATH`, or `sqlite::memory:` to keep nothing.
     #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_DATABASE", default_value = "sqlite:chatkitty.db"))]
     pub database: String,
+    /// Where uploaded files go: `file:FOLDER`, `s3://BUCKET/PREFIX`, or `memory:` to keep nothing. Without it, a folder
+    /// beside the database.
+    #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_FILES", value_name = "PLACE"))]
+    pub files: Option<String>,
+    /// Bytes that an uploaded file may have.
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, env = "CHATKITTY_FILE_LIMIT", value_name = "BYTES", default_value_t = FILE_LIMIT)
+    )]
+    pub file_limit: u64,
     /// The address clients use, such as `https://chat.example.com`; links are made of it. Without it they are made of
     /// each request's Host.
     #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_PUBLIC_URL", value_name = "URL", value_parser = public_url))]
@@ -38,7 +48,7 @@ pub struct Config {
     /// Requests per second that one application may send; without it, any number.
     #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_RATE_LIMIT", value_name = "REQUESTS"))]
     pub rate_limit: Option<NonZeroU32>,
-    /// Seconds after which a request is given up.
+    /// Seconds after which a request is given up; 256 KiB of a long upload begin them anew.
     #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_TIME_LIMIT", value_name = "SECONDS", default_value = "30"))]
     pub time_limit: u32,
     /// Seconds that requests in flight get when the server is told to stop.
@@ -73,12 +83,17 @@ pub struct Config {
     pub first: Option<(String, Secret)>,
 }
 
+/// 100 MiB.
+const FILE_LIMIT: u64 = 100 << 20;
+
 impl Default for Config {
     /// A free port of the loopback address, and a database that keeps nothing.
     fn default() -> Self {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             database: "sqlite::memory:".to_owned(),
+            files: None,
+            file_limit: FILE_LIMIT,
             public_url: None,
             tls_cert: None,
             tls_key: None,
@@ -96,6 +111,21 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The place of the files: as configured, else in memory or in a folder, as the database is.
+    pub fn files(&self) -> String {
+        if let Some(files) = &self.files {
+            return files.clone();
+        }
+        match self.database.strip_prefix("sqlite:") {
+            Some(":memory:") => "memory:".to_owned(),
+            Some(path) => {
+                let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+                format!("file:{}", path.with_extension("files").display())
+            }
+            None => "file:chatkitty.files".to_owned(),
+        }
+    }
+
     /// Adds what comes by environment only, as a secret in a flag would be seen by every user of the machine.
     ///
     /// # Errors

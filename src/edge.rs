@@ -8,21 +8,25 @@
 use crate::error::Error;
 use crate::explorer::Pages;
 use crate::generated::server::{PATH_ALIASES, VERSION};
-use crate::hal_forms;
 use crate::platform::{NamedApplication, Platform};
+use crate::{hal_forms, naming};
 use dropshot::{Body, ClientErrorStatusCode, DynamicVersionPolicy, HttpError, RequestContext};
 use http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CACHE_CONTROL,
-    CONTENT_TYPE, EXPIRES, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN, PRAGMA, STRICT_TRANSPORT_SECURITY, VARY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPIRES, HOST, HeaderName, HeaderValue, IF_NONE_MATCH,
+    LOCATION, ORIGIN, PRAGMA, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    X_XSS_PROTECTION,
 };
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
-use openapi_dropshot::runtime::{Failure, FailureKind, PathAlias, Response, Routes, Unrouted, allow, preferred};
+use openapi_dropshot::runtime::{
+    Failure, FailureKind, Naming, PathAlias, Response, Route, Routes, Unrouted, allow, preferred,
+};
 use percent_encoding::percent_decode_str;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// 32 upper-case hexadecimal digits that name one answer; the log has them too.
@@ -70,10 +74,15 @@ impl Edge {
         let preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         if let Some(canonical) = canonical_path(request.uri()) {
             let target = aliased(&canonical).map_or_else(|| canonical.clone(), |(target, _)| target);
+            let target = spelled(&self.routes, &method, &target).map_or(target, |(target, _)| target);
             if self.routes.find(&method, target.path()).is_ok() {
                 return redirect(&canonical);
             }
         }
+        let spelling = spelled(&self.routes, &method, request.uri()).map(|(target, alias)| {
+            *request.uri_mut() = target;
+            alias
+        });
         if let Some((target, named)) = aliased(request.uri()) {
             *request.uri_mut() = target;
             request.extensions_mut().insert(named);
@@ -89,15 +98,45 @@ impl Edge {
                 return page.unwrap_or_else(|| Error::from(unrouted.failure()).render(None));
             }
         };
+        if let Some(alias) = spelling {
+            return self.spell(alias, context, request, route).await;
+        }
         let forms = wants_forms(request.headers());
         if forms && let Some(accept) = hal_first(request.headers()) {
             request.headers_mut().insert(ACCEPT, accept);
         }
-        match tokio::time::timeout(self.time_limit, route.call(context, request)).await {
-            Ok(response) if forms => with_forms(response).await,
-            Ok(response) => response,
-            Err(_) => Error::TimedOut.render(None),
+        let known = request.headers().get(IF_NONE_MATCH).cloned();
+        let arrived = Arc::new(AtomicU64::new(0));
+        let request = counted(request, &arrived);
+        match within(self.time_limit, &arrived, route.call(context, request)).await {
+            Some(response) if forms => with_forms(response).await,
+            Some(response) => unless_known(response, known.as_ref()),
+            None => Error::TimedOut.render(None),
         }
+    }
+
+    /// Answers in the spelling of an alias.
+    async fn spell(
+        &self,
+        (alias, naming): (&PathAlias, &Naming),
+        context: RequestContext<Arc<Platform>>,
+        request: Request<Body>,
+        route: Route<Platform>,
+    ) -> Response {
+        let origin = context.context().origin(request.headers(), request.uri());
+        let headers = request.headers().clone();
+        let answer = async {
+            match naming::request(request, naming).await {
+                Ok(request) => route.call(context, request).await,
+                Err(error) => error.render(None),
+            }
+        };
+        let Ok(response) = tokio::time::timeout(self.time_limit, answer).await else {
+            return Error::TimedOut.render(None);
+        };
+        let (served, prefix) =
+            ([&origin, alias.serves].concat(), [&origin, alias.prefix.trim_end_matches('/')].concat());
+        naming::response(response, naming, &headers, &served, &prefix).await
     }
 
     fn page(&self, context: &RequestContext<Arc<Platform>>, request: &Request<Body>) -> Option<Response> {
@@ -108,10 +147,12 @@ impl Edge {
     /// Adds what every answer carries. What the answer says itself stays.
     fn dress(&self, headers: &mut HeaderMap, token: &HeaderValue, cross_origin: bool) {
         headers.reserve(self.headers.len() + 4);
+        // What an answer says of being kept goes before the usual, of which nothing may contradict it.
+        let is_kept = headers.contains_key(CACHE_CONTROL);
         for (name, value) in &self.headers {
             if *name == VARY {
                 headers.append(VARY, value.clone());
-            } else {
+            } else if !is_kept || !matches!(*name, PRAGMA | EXPIRES) {
                 headers.entry(name).or_insert_with(|| value.clone());
             }
         }
@@ -145,6 +186,57 @@ fn usual_headers() -> HeaderMap {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers
+}
+
+/// Bytes of a body that have to arrive within the time limit; each so many begin it anew, so that long uploads get through
+/// and slow ones end.
+const ARRIVAL: u64 = 256 << 10;
+
+/// The request with its body counted as it arrives, where it may be long.
+fn counted(request: Request<Body>, arrived: &Arc<AtomicU64>) -> Request<Body> {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if request.method().is_safe() || length.is_some_and(|length| length <= ARRIVAL) {
+        return request;
+    }
+    let arrived = Arc::clone(arrived);
+    request.map(|body| {
+        Body::wrap(body.map_frame(move |frame| {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            arrived.fetch_add(length, Ordering::Relaxed);
+            frame
+        }))
+    })
+}
+
+/// What `answer` gives, unless the limit passes without it and without another piece of the body.
+async fn within<T>(limit: Duration, arrived: &AtomicU64, answer: impl Future<Output = T>) -> Option<T> {
+    let mut answer = std::pin::pin!(answer);
+    let mut seen = 0;
+    loop {
+        if let Ok(answer) = tokio::time::timeout(limit, answer.as_mut()).await {
+            return Some(answer);
+        }
+        let now = arrived.load(Ordering::Relaxed);
+        if now - seen < ARRIVAL {
+            return None;
+        }
+        seen = now;
+    }
+}
+
+/// The answer, or 304 where the caller has it already (RFC 9110 section 13.1.2).
+fn unless_known(mut response: Response, known: Option<&HeaderValue>) -> Response {
+    let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    let (Some(tag), Some(known)) = (tag, known) else { return response };
+    let mut known = known.to_str().unwrap_or_default().split(',').map(|own| own.trim().trim_start_matches("W/"));
+    if response.status() == StatusCode::OK && known.any(|own| own == tag || own == "*") {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Body::empty();
+        for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_DISPOSITION] {
+            response.headers_mut().remove(name);
+        }
+    }
+    response
 }
 
 const HAL: &str = "application/hal+json";
@@ -221,7 +313,7 @@ fn has_plain_host(request: &Request<Body>) -> bool {
 /// What an address below an alias stands for, and the application it names.
 fn aliased(uri: &Uri) -> Option<(Uri, NamedApplication)> {
     let path = uri.path();
-    PATH_ALIASES.iter().find_map(|PathAlias { prefix, serves }| {
+    PATH_ALIASES.iter().find_map(|PathAlias { prefix, serves, .. }| {
         let (before, _variable) = prefix.split_once('{')?;
         let rest = path.strip_prefix(before)?;
         let (name, below) = rest.split_once('/')?;
@@ -233,6 +325,27 @@ fn aliased(uri: &Uri) -> Option<(Uri, NamedApplication)> {
         let target = [*serves, "/", below, &query].concat();
         let target = target.parse::<PathAndQuery>().ok()?;
         Some((Uri::from(target), NamedApplication(name)))
+    })
+}
+
+/// What an address stands for that is the document's only below an alias with a spelling of its own, and that alias.
+fn spelled(
+    routes: &Routes<Platform>,
+    method: &Method,
+    uri: &Uri,
+) -> Option<(Uri, (&'static PathAlias, &'static Naming))> {
+    let is_known = |uri: &Uri| !matches!(routes.find(method, uri.path()), Err(Unrouted::NotFound));
+    PATH_ALIASES.iter().find_map(|alias| {
+        let naming = alias.naming.as_ref()?;
+        let below = |prefix: &str| uri.path().strip_prefix(prefix.trim_end_matches('/'))?.strip_prefix('/');
+        if uri.path() == alias.serves || below(alias.serves).is_some() || is_known(uri) {
+            return None;
+        }
+        let query = uri.query().map(|query| ["?", query].concat()).unwrap_or_default();
+        let target = [alias.serves, "/", below(alias.prefix)?, &query].concat().parse::<PathAndQuery>().ok()?;
+        let target = Uri::from(target);
+        let plain = aliased(&target).map(|(plain, _)| plain);
+        is_known(plain.as_ref().unwrap_or(&target)).then_some((target, (alias, naming)))
     })
 }
 
@@ -294,7 +407,9 @@ impl DynamicVersionPolicy for Gate {
         } else {
             HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED)
         };
-        let target = aliased(request.uri()).map_or_else(|| request.uri().clone(), |(target, _)| target);
+        let spelled = spelled(&self.0, request.method(), request.uri());
+        let uri = spelled.map_or_else(|| request.uri().clone(), |(target, _)| target);
+        let target = aliased(&uri).map_or(uri, |(target, _)| target);
         if let Err(Unrouted::MethodNotAllowed(methods)) = self.0.find(request.method(), target.path()) {
             error.headers_mut().insert(ALLOW, allow(&methods));
         }

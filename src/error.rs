@@ -49,6 +49,8 @@ pub enum Error {
     TimedOut,
     /// The database: 503 when it may work later, else 500.
     Store(StoreError),
+    /// The object store: 503.
+    Files(object_store::Error),
 }
 
 /// One broken rule.
@@ -87,6 +89,16 @@ impl From<StoreError> for Error {
     }
 }
 
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            // Deleted since its row was read.
+            object_store::Error::NotFound { .. } => Error::NotFound("file"),
+            error => Error::Files(error),
+        }
+    }
+}
+
 impl Error {
     /// Its status.
     pub fn status(&self) -> StatusCode {
@@ -97,7 +109,7 @@ impl Error {
             Error::Unauthorized(_) | Error::InvalidToken | Error::Credentials => StatusCode::UNAUTHORIZED,
             Error::Forbidden { .. } => StatusCode::FORBIDDEN,
             Error::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Error::TimedOut | Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
+            Error::TimedOut | Error::Files(_) | Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Error::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -144,6 +156,7 @@ impl Error {
             Error::Framework(Failure { kind: FailureKind::Internal, message, .. }) => {
                 tracing::error!(operation, message, "the server failed a request");
             }
+            Error::Files(error) => tracing::error!(operation, %error, "the object store failed a request"),
             Error::TimedOut => tracing::warn!(operation, "a request took too long"),
             _ => {}
         }
@@ -201,6 +214,9 @@ impl Error {
             }
             Error::TimedOut => {
                 ("ServiceUnavailableError", "the request took too long; try again".to_owned(), Vec::new())
+            }
+            Error::Files(_) => {
+                ("ServiceUnavailableError", "the file store cannot serve this now; try again".to_owned(), Vec::new())
             }
             Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
                 ("ServiceUnavailableError", "the database cannot serve this now; try again".to_owned(), Vec::new())

@@ -2,6 +2,7 @@
 
 use crate::generated::client::types::{CursorPageLinks, CursorPageMetadata, Link, PageLinks, PageMetadata};
 use crate::generated::wire::CursorRelation;
+use crate::store::events;
 use crate::store::messages::Cursor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -11,7 +12,7 @@ pub const DEFAULT_SIZE: i64 = 25;
 pub const MAX_SIZE: i64 = 100;
 
 /// What RFC 3986 leaves as it is in a segment and in a query value.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The absolute addresses of one application's resources, as the caller reaches this server.
 #[derive(Clone, Debug)]
@@ -27,6 +28,11 @@ impl Urls {
     pub fn new(origin: String, application: i64) -> Self {
         let application = format!("{origin}/v1/applications/{application}");
         Urls { origin, application }
+    }
+
+    /// Addresses for a resource that goes into an event, whose readers reach the server in different ways.
+    pub fn recorded(application: i64) -> Self {
+        Urls::new(events::placeholder().to_owned(), application)
     }
 
     /// The API root.
@@ -64,6 +70,19 @@ impl Urls {
     pub fn nested(&self, collection: &str, id: i64, nested: &str) -> Link {
         let mut digits = itoa::Buffer::new();
         link([&self.application, "/", collection, "/", digits.format(id), "/", nested].concat())
+    }
+
+    /// A file that this server hosts.
+    pub fn file(&self, key: &str, name: &str) -> String {
+        let mut url = [&self.origin, "/v1/files/", key, "/"].concat();
+        url.extend(utf8_percent_encode(name, UNRESERVED));
+        url
+    }
+
+    /// A resource of a collection of a resource, such as a member of a channel.
+    pub fn nested_item(&self, collection: &str, id: i64, nested: &str, item: i64) -> Link {
+        let mut digits = itoa::Buffer::new();
+        link([&self.nested(collection, id, nested).href, "/", digits.format(item)].concat())
     }
 
     /// The picture that this server makes of a name.

@@ -7,6 +7,8 @@
 //! - [`edge`]: what every request passes before, and every response after, the generated routes;
 //! - [`auth`]: client credentials → token, token → caller;
 //! - [`platform`] and [`resources`]: the traits filled in, a file a tag;
+//! - [`naming`]: the same API with its names in snake_case;
+//! - [`files`]: what is uploaded, streamed to an object store and back;
 //! - [`hal`], [`hal_forms`] and [`error`]: links and pages, forms, and the documented errors;
 //! - [`explorer`]: the document, its documentation page and a HAL explorer, served beside the API;
 //! - [`store`]: rows and SQL by noun.
@@ -33,9 +35,13 @@ pub mod error;
 #[cfg(feature = "server")]
 pub mod explorer;
 #[cfg(feature = "server")]
+pub mod files;
+#[cfg(feature = "server")]
 pub mod hal;
 #[cfg(feature = "server")]
 pub mod hal_forms;
+#[cfg(feature = "server")]
+pub mod naming;
 #[cfg(feature = "server")]
 pub mod platform;
 #[cfg(feature = "server")]

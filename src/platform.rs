@@ -2,16 +2,20 @@
 
 use crate::auth::{Authority, Caller};
 use crate::error::Error;
+use crate::files::Files;
 use crate::hal::Urls;
 use crate::store::Store;
 use http::header::HOST;
 use http::{HeaderMap, Uri};
 use openapi_dropshot::runtime::{Call, Operation, Response, Service};
+use std::sync::Arc;
 
 /// The server's state; every generated trait is implemented for it.
 pub struct Platform {
     /// The database.
     pub store: Store,
+    /// The files that are stored here.
+    pub files: Arc<Files>,
     /// Credentials, tokens and limits.
     pub authority: Authority,
     /// `https://chat.example.com`, where configured.
@@ -25,9 +29,9 @@ pub struct Platform {
 pub struct NamedApplication(pub String);
 
 impl Platform {
-    /// A platform on an open store.
-    pub fn new(store: Store, authority: Authority, public_url: Option<String>, tls: bool) -> Self {
-        Platform { store, authority, public_url, scheme: if tls { "https" } else { "http" } }
+    /// A platform on an open store, with its files.
+    pub fn new(store: Store, files: Arc<Files>, authority: Authority, public_url: Option<String>, tls: bool) -> Self {
+        Platform { store, files, authority, public_url, scheme: if tls { "https" } else { "http" } }
     }
 
     /// The addresses of an application's resources, as this caller reaches the server.

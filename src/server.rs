@@ -4,6 +4,7 @@ use crate::auth::{Authority, Secret, now, random};
 use crate::config::Config;
 use crate::edge::{Edge, Gate};
 use crate::explorer::{Explorer, Pages};
+use crate::files::Files;
 use crate::generated::server;
 use crate::platform::Platform;
 use crate::store::{OpenError, Store, StoreError, applications, credentials, tokens};
@@ -22,6 +23,7 @@ pub struct Running {
     /// The first application's credentials, if it was created at this start.
     pub first: Option<NewCredentials>,
     http: HttpServer<Arc<Platform>>,
+    files: Arc<Files>,
     housekeeping: tokio::task::JoinHandle<()>,
     stop_limit: Duration,
 }
@@ -45,6 +47,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The place for files cannot be used.
+    #[error("{0}")]
+    Files(String),
     /// The first application cannot be created.
     #[error("the first application cannot be created: {0}")]
     Store(#[from] StoreError),
@@ -66,9 +71,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         _ => None,
     };
     let store = Store::open(&config.database)?;
+    let files = Files::open(&config.files(), store.clone(), config.file_limit).map_err(StartError::Files)?;
+    let files = Arc::new(files);
     let authority = Authority::new(Duration::from_secs(config.token_lifetime.into()), config.rate_limit);
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let platform = Arc::new(Platform::new(store.clone(), authority, config.public_url.clone(), tls.is_some()));
+    let platform =
+        Arc::new(Platform::new(store.clone(), Arc::clone(&files), authority, config.public_url.clone(), tls.is_some()));
     let api = server::api::<Platform>().map_err(|error| StartError::Listen(error.to_string()))?;
     let routes = api.into_routes();
     let explorer = match (&config.explorer_dir, config.no_explorer) {
@@ -100,7 +108,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         url: format!("{scheme}://{}", http.local_addr()),
         first,
         http,
-        housekeeping: tokio::spawn(forget_expired_tokens(store)),
+        housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files))),
+        files,
         stop_limit: Duration::from_secs(config.stop_limit.into()),
     })
 }
@@ -112,7 +121,12 @@ impl Running {
     /// A sentence, when some had to be cut off.
     pub async fn stop(self) -> Result<(), String> {
         self.housekeeping.abort();
-        match tokio::time::timeout(self.stop_limit, self.http.close()).await {
+        let finish = async {
+            let closed = self.http.close().await;
+            self.files.sweep().await;
+            closed
+        };
+        match tokio::time::timeout(self.stop_limit, finish).await {
             Ok(closed) => closed,
             Err(_) => Err(format!("requests still in flight after {} s were cut off", self.stop_limit.as_secs())),
         }
@@ -168,6 +182,11 @@ pub fn create_credentials(
     let salt = random::<16>();
     credentials::create(tx, application, &client_id, &salt, &client_secret.hash(&salt), scopes, now())?;
     Ok(NewCredentials { application, client_id, client_secret, generated })
+}
+
+/// What is done beside the requests for as long as the server runs.
+async fn keep_house(store: Store, files: Arc<Files>) {
+    tokio::join!(forget_expired_tokens(store), files.keep_swept());
 }
 
 /// Removes expired tokens, a bounded number at a time so that no writer waits long behind it.

@@ -33,16 +33,17 @@ pub static CREATE_ACCESS_TOKEN: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/x-www-form-urlencoded",
                     encoding: Encoding::Form,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::ACCESS_TOKEN_REQUEST),
                 },
                 Media {
                     name: "multipart/form-data",
                     encoding: Encoding::Multipart,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::ACCESS_TOKEN_REQUEST),
                 },
             ],

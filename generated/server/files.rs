@@ -6,8 +6,21 @@ use openapi_dropshot::runtime::{
 };
 use std::future::Future;
 use std::sync::Arc;
-/// Pictures that the server makes.
+/// What was uploaded, and pictures that the server makes.
 pub trait FilesApi: Service {
+    /** Retrieve a hosted file
+
+ Answers a file that was sent to this server, for whoever has its address: the key in it cannot be guessed, and
+ the file keeps it for as long as it exists. GIF, JPEG, PNG and WebP pictures are shown by browsers; any other
+ file is offered to be saved, and none can run anything.
+
+ `GET /v1/files/{key}/{name}`; open to everybody.*/
+    fn retrieve_file(
+        &self,
+        call: &Call,
+        key: String,
+        name: String,
+    ) -> impl Future<Output = Result<Reply<Content>, Self::Error>> + Send;
     /** Retrieve a default display picture
 
  Draws the picture that stands for a user without one: the initials of the name on a colour made from it. The
@@ -19,6 +32,65 @@ pub trait FilesApi: Service {
         call: &Call,
         name: String,
     ) -> impl Future<Output = Result<Reply<Content>, Self::Error>> + Send;
+}
+static RETRIEVE_FILE__PATH_KEY__PATTERN_0: Pattern = Pattern::new("^[A-Za-z0-9_-]{32}$");
+static RETRIEVE_FILE__PATH_KEY: Parameter = Parameter {
+    name: "key",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 32u64,
+            max_length: 32u64,
+            pattern: Some(&RETRIEVE_FILE__PATH_KEY__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
+static RETRIEVE_FILE__PATH_NAME__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static RETRIEVE_FILE__PATH_NAME: Parameter = Parameter {
+    name: "name",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 255u64,
+            pattern: Some(&RETRIEVE_FILE__PATH_NAME__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
+/// `retrieveFile`.
+pub static RETRIEVE_FILE: Operation = Operation {
+    id: "retrieveFile",
+    method: Method::GET,
+    path: "/v1/files/{key}/{name}",
+    parameters: &[&RETRIEVE_FILE__PATH_KEY, &RETRIEVE_FILE__PATH_NAME],
+    body: None,
+    produces: &["*/*"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (404u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[],
+};
+enum RetrieveFileOperation {}
+impl Described for RetrieveFileOperation {
+    const OPERATION: &'static Operation = &RETRIEVE_FILE;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
 static RETRIEVE_DISPLAY_PICTURE__PATH_NAME__PATTERN_0: Pattern = Pattern::new(
     "^[^\\x00-\\x1f\\x7f]+$",
@@ -63,6 +135,26 @@ impl Described for RetrieveDisplayPictureOperation {
     const OPERATION: &'static Operation = &RETRIEVE_DISPLAY_PICTURE;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+impl RetrieveFileOperation {
+    async fn handle<S: FilesApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_key = input.parameter::<String>(&RETRIEVE_FILE__PATH_KEY);
+            let path_name = input.parameter::<String>(&RETRIEVE_FILE__PATH_NAME);
+            input.finish()?;
+            FilesApi::retrieve_file(
+                    &*service,
+                    &call,
+                    runtime::required(path_key)?,
+                    runtime::required(path_name)?,
+                )
+                .await
+        }
+            .await;
+        runtime::content(&*service, &call, outcome)
+    }
+}
 impl RetrieveDisplayPictureOperation {
     async fn handle<S: FilesApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -86,6 +178,14 @@ impl RetrieveDisplayPictureOperation {
 pub(super) fn register<S: FilesApi>(
     api: &mut dropshot::ApiDescription<Arc<S>>,
 ) -> Result<(), dropshot::ApiDescriptionRegisterError> {
+    api.register(
+        runtime::endpoint::<
+            RetrieveFileOperation,
+            S,
+            _,
+            _,
+        >(RetrieveFileOperation::handle),
+    )?;
     api.register(
         runtime::endpoint::<
             RetrieveDisplayPictureOperation,

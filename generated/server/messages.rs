@@ -235,11 +235,11 @@ pub static SEND_CHANNEL_MESSAGE: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 262144u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 262144u64,
                     schema: Some(&super::schemas::CREATE_MESSAGE_RESOURCE),
                 },
             ],

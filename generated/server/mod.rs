@@ -25,7 +25,7 @@ pub use channels::ChannelsApi;
 pub use messages::MessagesApi;
 pub use files::FilesApi;
 pub use health::HealthApi;
-use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
 use std::sync::Arc;
 /// `info.title` of the document.
 pub const TITLE: &str = "ChatKitty Platform API";
@@ -64,6 +64,16 @@ pub static PATH_ALIASES: &[PathAlias] = &[
     PathAlias {
         prefix: "/v1/applications/{application_id}",
         serves: "/v1",
+        naming: None,
+    },
+    PathAlias {
+        prefix: "/",
+        serves: "/v1",
+        naming: Some(runtime::Naming {
+            case: runtime::Case::Snake,
+            media_type: Some("application/vnd.chatkitty+json"),
+            keep: &["isGuest"],
+        }),
     },
 ];
 /// Registers every operation with dropshot.

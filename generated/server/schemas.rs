@@ -644,6 +644,31 @@ pub static CURSOR_RELATION: Schema = Schema {
         values: &["SELF", "PREVIOUS", "NEXT"],
     },
 };
+///`FileUpload`
+pub static FILE_UPLOAD: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "file",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 0u64,
+                        max_length: 18446744073709551615u64,
+                        pattern: None,
+                        format: Some(Format::Binary),
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`GrantType`
 pub static GRANT_TYPE: Schema = Schema {
     nullable: false,

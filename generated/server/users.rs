@@ -83,6 +83,25 @@ pub trait UsersApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** Update the display picture of a user
+
+ Gives the user another display picture: the address of one that is stored elsewhere, or a file to be stored here.
+ A file must be a GIF, JPEG, PNG or WebP picture, whatever its part says, and may have 5 MiB. A picture that was
+ stored here before is removed.
+
+ `POST /v1/users/{id}/display-picture`; `oauth2` with `read:user`, `update:user`.*/
+    fn update_user_display_picture(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: UpdateUserDisplayPictureBody,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ChatUserResource>,
+            Self::Error,
+        >,
+    > + Send;
     /** List the channels of a user
 
  Answers a page of the channels that the user is a member of or may join: every OPEN and PUBLIC channel, and the
@@ -238,11 +257,11 @@ pub static CREATE_USER: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::CREATE_PERSON_CHAT_USER_RESOURCE),
                 },
             ],
@@ -419,6 +438,82 @@ pub static DELETE_USER: Operation = Operation {
 enum DeleteUserOperation {}
 impl Described for DeleteUserOperation {
     const OPERATION: &'static Operation = &DELETE_USER;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+/// The body of `updateUserDisplayPicture`, by its media type.
+#[derive(Debug)]
+pub enum UpdateUserDisplayPictureBody {
+    /// `application/json`
+    ApplicationJson(crate::generated::client::types::CreateExternalFileProperties),
+    /// `multipart/form-data`
+    MultipartFormData(Multipart<crate::generated::client::types::FileUpload>),
+}
+static UPDATE_USER_DISPLAY_PICTURE__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `updateUserDisplayPicture`.
+pub static UPDATE_USER_DISPLAY_PICTURE: Operation = Operation {
+    id: "updateUserDisplayPicture",
+    method: Method::POST,
+    path: "/v1/users/{id}/display-picture",
+    parameters: &[&UPDATE_USER_DISPLAY_PICTURE__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::CREATE_EXTERNAL_FILE_PROPERTIES),
+                },
+                Media {
+                    name: "multipart/form-data",
+                    encoding: Encoding::Multipart,
+                    limit: 5308416u64,
+                    schema: Some(&super::schemas::FILE_UPLOAD),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:user", "update:user"],
+            },
+        ],
+    ],
+};
+enum UpdateUserDisplayPictureOperation {}
+impl Described for UpdateUserDisplayPictureOperation {
+    const OPERATION: &'static Operation = &UPDATE_USER_DISPLAY_PICTURE;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
 /// The query of `listUserChannels`.
@@ -640,6 +735,43 @@ impl DeleteUserOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl UpdateUserDisplayPictureOperation {
+    async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&UPDATE_USER_DISPLAY_PICTURE__PATH_ID);
+            let body = match input.media()? {
+                Some(media) if media.name == "application/json" => {
+                    input
+                        .body::<
+                            crate::generated::client::types::CreateExternalFileProperties,
+                        >(media)
+                        .await?
+                        .map(UpdateUserDisplayPictureBody::ApplicationJson)
+                }
+                Some(media) if media.name == "multipart/form-data" => {
+                    input
+                        .multipart::<crate::generated::client::types::FileUpload>(media)
+                        .map(UpdateUserDisplayPictureBody::MultipartFormData)
+                }
+                _ => None,
+            };
+            input.finish()?;
+            UsersApi::update_user_display_picture(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 impl ListUserChannelsOperation {
     async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -698,6 +830,14 @@ pub(super) fn register<S: UsersApi>(
     )?;
     api.register(
         runtime::endpoint::<DeleteUserOperation, S, _, _>(DeleteUserOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            UpdateUserDisplayPictureOperation,
+            S,
+            _,
+            _,
+        >(UpdateUserDisplayPictureOperation::handle),
     )?;
     api.register(
         runtime::endpoint::<

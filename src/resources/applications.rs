@@ -44,6 +44,7 @@ impl ApplicationsApi for Platform {
         let application = caller.application;
         let deleted = self.store.write(move |tx| applications::delete(tx, application)).await?;
         self.authority.forget(application);
+        self.files.sweep_soon();
         if !deleted {
             return Err(Error::NotFound("application"));
         }

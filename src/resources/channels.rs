@@ -16,6 +16,7 @@ use crate::generated::wire::{ChannelResource, ChannelType as WireType, CreateCha
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
 use crate::store::channels::{self, ChannelFilter, ChannelRow, ChannelType, NewChannel};
+use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::users::UserRow;
 use crate::store::{StoreError, Tx, members, users};
 use openapi_dropshot::runtime::{Call, Reply};
@@ -78,9 +79,18 @@ impl ChannelsApi for Platform {
 
     async fn delete_channel(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationResource>, Error> {
         let application = caller.application;
-        if !self.store.write(move |tx| channels::delete(tx, application, id)).await? {
+        let deleted = self.store.write(move |tx| {
+            let deleted = channels::delete(tx, application, id)?;
+            if deleted {
+                let event = Event { kind: EventType::ChannelDeleted, channel: Some(id), resource: &Deleted { id } };
+                events::record(tx, application, event, now())?;
+            }
+            Ok(deleted)
+        });
+        if !deleted.await? {
             return Err(Error::NotFound("channel"));
         }
+        self.files.sweep_soon();
         Ok(self.application(call, &caller).await?.into())
     }
 }
@@ -178,13 +188,25 @@ fn create(tx: &Tx<'_>, application: i64, wanted: &Wanted) -> Decision<Channel> {
                 members: member_ids,
                 properties: stored(wanted.properties.clone()),
             };
-            channels::create(tx, application, channel, now())?
+            let row = channels::create(tx, application, channel, now())?;
+            let channel = with_users(tx, application, vec![row])?.remove(0);
+            record(tx, EventType::ChannelCreated, &channel)?;
+            return Ok(Ok(channel));
         }
     };
     Ok(Ok(with_users(tx, application, vec![row])?.remove(0)))
 }
 
+/// Records what happened to a channel.
+fn record(tx: &Tx<'_>, kind: EventType, channel: &Channel) -> Result<(), StoreError> {
+    let (application, id) = (channel.row.application_id, channel.row.id);
+    let resource = represent(channel.clone(), &Urls::recorded(application));
+    events::record(tx, application, Event { kind, channel: Some(id), resource: &resource }, now())?;
+    Ok(())
+}
+
 /// A channel and the users it shows.
+#[derive(Clone)]
 pub(super) struct Channel {
     row: ChannelRow,
     creator: Option<UserRow>,
@@ -195,6 +217,19 @@ pub(super) struct Channel {
 pub(super) fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<Channel>, StoreError> {
     let Some(row) = channels::get(tx, application, id)? else { return Ok(None) };
     Ok(with_users(tx, application, vec![row])?.pop())
+}
+
+/// Finds the channel fit to have its members changed.
+pub(super) fn group(tx: &Tx<'_>, application: i64, id: i64) -> Decision<()> {
+    let Some(channel) = channels::get(tx, application, id)? else { return Ok(Err(Error::NotFound("channel"))) };
+    if channel.kind.is_group() {
+        return Ok(Ok(()));
+    }
+    let message = match channel.kind {
+        ChannelType::Direct => "the members of a direct channel are fixed",
+        _ => "an open channel has no members",
+    };
+    Ok(Err(Fault::new("id", ValidationErrorCode::Unprocessable, message).into()))
 }
 
 /// Channels with their creators and the members of the DIRECT ones, by two queries for a whole page.
@@ -223,9 +258,14 @@ pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
     let creator = creator.map(|user| represent_embedded(user, urls));
     let properties = properties(&row.properties);
     let (name, display_name) = (row.name.unwrap_or_default(), row.display_name.unwrap_or_default());
+    let of_group = |nested| row.kind.is_group().then(|| urls.nested("channels", id, nested));
     let links = ChannelLinks {
         self_: urls.item("channels", id),
         messages: urls.nested("channels", id, "messages"),
+        members: of_group("members"),
+        memberships: of_group("memberships"),
+        moderators: of_group("moderators"),
+        invites: of_group("invites"),
         application: urls.application(),
     };
     match row.kind {

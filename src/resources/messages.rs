@@ -5,20 +5,22 @@ use super::{Decision, channels, find_user, properties, stored};
 use crate::Timestamp;
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
+use crate::files::Attachment;
 use crate::generated::client::types::{
     CreateExternalFileProperties, CreateMessageResource, CursorPagedModelMessageResource,
-    CursorPagedModelMessageResourceEmbedded, FileChatUserMessageResource, FileProperties, FileSystemMessageResource,
-    Link, MainReplyThreadResource, MessageLinks, MessageReplyThreadResource, ReplyThreadLinks,
-    StandaloneReplyThreadResource, TextChatUserMessageResource, TextSystemMessageResource,
+    CursorPagedModelMessageResourceEmbedded, FileChatUserMessageResource, FileSystemMessageResource, Link,
+    MainReplyThreadResource, MessageLinks, MessageReplyThreadResource, ReplyThreadLinks, StandaloneReplyThreadResource,
+    TextChatUserMessageResource, TextSystemMessageResource,
 };
 use crate::generated::server::MessagesApi;
 use crate::generated::server::messages::{ListChannelMessagesQuery, ListMessagesQuery};
 use crate::generated::wire::{
-    ChannelResource, CreateMessageType, DeletedMessageResource, FileType, MessageResource, ValidationErrorCode,
+    ChannelResource, CreateMessageType, DeletedMessageResource, MessageResource, ValidationErrorCode,
 };
 use crate::hal::{CursorRequest, MissingCursor, Urls};
 use crate::platform::{NamedApplication, Platform};
 use crate::store::channels::{self as channel_rows, ChannelType};
+use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::messages::{self, Cursor, MessageRow, MessageType, NewMessage, Scope};
 use crate::store::threads::{self, ThreadRow, ThreadType};
 use crate::store::users::UserRow;
@@ -89,6 +91,8 @@ impl MessagesApi for Platform {
             .store
             .write(move |tx| {
                 let Some(row) = messages::delete(tx, application, id)? else { return Ok(None) };
+                let (kind, channel) = (EventType::MessageDeleted, Some(row.channel_id));
+                events::record(tx, application, Event { kind, channel, resource: &Deleted { id } }, now())?;
                 Ok(if named {
                     channels::get(tx, application, row.channel_id)?.map(|channel| Held::Channel(Box::new(channel)))
                 } else {
@@ -96,6 +100,7 @@ impl MessagesApi for Platform {
                 })
             })
             .await?;
+        self.files.sweep_soon();
         let answer = match held.ok_or(Error::NotFound("message"))? {
             Held::Channel(channel) => deleted_from(channels::represent(*channel, &urls)),
             Held::Thread(thread) => represent_thread(&thread, &urls),
@@ -254,7 +259,7 @@ fn send(
         },
         user_id: user.as_ref().map(|user| user.id),
         body: text,
-        file: file.and_then(|file| serde_json::to_string(&file).ok()),
+        file: file.map(|file| Attachment::External(file).to_text()),
         group_tag: body.group_tag,
         properties: stored(body.properties),
     };
@@ -274,13 +279,26 @@ fn send(
             properties,
             created_time,
         };
-        return Ok(Ok(Message { row, user, kept: false }));
+        let message = Message { row, user, kept: false };
+        record(tx, EventType::MessageCreated, &message)?;
+        return Ok(Ok(message));
     }
     let row = messages::create(tx, application, message, now())?;
-    Ok(Ok(Message { row, user, kept: true }))
+    let message = Message { row, user, kept: true };
+    record(tx, EventType::MessageCreated, &message)?;
+    Ok(Ok(message))
+}
+
+/// Records what happened to a message.
+fn record(tx: &Tx<'_>, kind: EventType, message: &Message) -> Result<(), StoreError> {
+    let row = &message.row;
+    let resource = represent(message.clone(), &Urls::recorded(row.application_id));
+    events::record(tx, row.application_id, Event { kind, channel: Some(row.channel_id), resource: &resource }, now())?;
+    Ok(())
 }
 
 /// A message and the user who sent it.
+#[derive(Clone)]
 struct Message {
     row: MessageRow,
     user: Option<UserRow>,
@@ -311,8 +329,7 @@ fn represent(message: Message, urls: &Urls) -> MessageResource {
     let created_time = Timestamp::from_millis(row.created_time);
     let nested_level = i32::try_from(row.nested_level).unwrap_or(i32::MAX);
     let body = row.body.unwrap_or_default();
-    let file =
-        row.file.and_then(|file| serde_json::from_str::<CreateExternalFileProperties>(&file).ok()).map(represent_file);
+    let file = row.file.and_then(|file| Attachment::from_text(&file)).map(|file| file.represent(urls));
     let user = user.map(|user| represent_embedded(user, urls));
     match (user, file) {
         (Some(user), Some(file)) => FileChatUserMessageResource {
@@ -366,11 +383,6 @@ fn represent(message: Message, urls: &Urls) -> MessageResource {
         }
         .into(),
     }
-}
-
-fn represent_file(file: CreateExternalFileProperties) -> FileProperties {
-    let CreateExternalFileProperties { url, name, content_type, size } = file;
-    FileProperties { type_: FileType::External, url, name, content_type, size }
 }
 
 fn represent_thread(row: &ThreadRow, urls: &Urls) -> DeletedMessageResource {

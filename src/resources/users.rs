@@ -3,18 +3,23 @@
 use super::{channels, order, properties, sort_filters, stored};
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
+use crate::files::{Accepts, Attachment};
 use crate::generated::client::types::{
     ApplicationResource, ChatUserLinks, ChatUserPresenceProperties, ChatUserProperties, ChatUserResource,
-    CreatePersonChatUserResource, PagedModelChannelResource, PagedModelChatUserResource,
+    CreatePersonChatUserResource, PageLinks, PageMetadata, PagedModelChannelResource, PagedModelChatUserResource,
     PagedModelChatUserResourceEmbedded,
 };
 use crate::generated::server::UsersApi;
-use crate::generated::server::users::{CheckUserExistsQuery, ListUserChannelsQuery, ListUsersQuery};
+use crate::generated::server::users::{
+    CheckUserExistsQuery, ListUserChannelsQuery, ListUsersQuery, UpdateUserDisplayPictureBody,
+};
 use crate::generated::wire::{ChatUserType, ValidationErrorCode};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
+use crate::store::events::{self, Deleted, Event, EventType};
+use crate::store::files::{self, FileOwner, FileRow};
 use crate::store::users::{self, NewUser, UserFilter, UserRow, UserType};
-use crate::store::{Constraint, StoreError, channels as channel_rows};
+use crate::store::{Constraint, StoreError, Tx, channels as channel_rows};
 use openapi_dropshot::runtime::{Call, Reply};
 
 impl UsersApi for Platform {
@@ -35,14 +40,8 @@ impl UsersApi for Platform {
             .await?;
         let urls = self.urls(call, application);
         let query = filters([("name", query.name.as_deref())].into_iter().chain(sort_filters(query.sort.as_ref())));
-        let page = PagedModelChatUserResource {
-            embedded: PagedModelChatUserResourceEmbedded {
-                users: rows.into_iter().map(|row| represent(row, &urls)).collect(),
-            },
-            page: page.metadata(total),
-            links: page.links(urls.collection("users"), &query, total),
-        };
-        Ok(page.into())
+        let links = page.links(urls.collection("users"), &query, total);
+        Ok(represent_page(rows, &urls, page.metadata(total), links).into())
     }
 
     async fn create_user(
@@ -60,7 +59,12 @@ impl UsersApi for Platform {
             status: "UNAVAILABLE".to_owned(),
             properties: stored(body.properties),
         };
-        match self.store.write(move |tx| users::create(tx, application, user, now())).await {
+        let created = self.store.write(move |tx| {
+            let row = users::create(tx, application, user, now())?;
+            record(tx, EventType::UserCreated, &row)?;
+            Ok(row)
+        });
+        match created.await {
             Ok(row) => Ok(represent(row, &self.urls(call, application)).into()),
             Err(StoreError::Taken(Constraint::UserName)) => {
                 Err(Fault::new("name", ValidationErrorCode::AlreadyExists, "another user has this name").into())
@@ -87,10 +91,56 @@ impl UsersApi for Platform {
 
     async fn delete_user(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationResource>, Error> {
         let application = caller.application;
-        if !self.store.write(move |tx| users::delete(tx, application, id)).await? {
+        let deleted = self.store.write(move |tx| {
+            let deleted = users::delete(tx, application, id)?;
+            if deleted {
+                let event = Event { kind: EventType::UserDeleted, channel: None, resource: &Deleted { id } };
+                events::record(tx, application, event, now())?;
+            }
+            Ok(deleted)
+        });
+        if !deleted.await? {
             return Err(Error::NotFound("user"));
         }
+        self.files.sweep_soon();
         Ok(self.application(call, &caller).await?.into())
+    }
+
+    async fn update_user_display_picture(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: UpdateUserDisplayPictureBody,
+    ) -> Result<Reply<ChatUserResource>, Error> {
+        let application = caller.application;
+        let row = match body {
+            UpdateUserDisplayPictureBody::ApplicationJson(file) => {
+                let picture = Attachment::External(file).to_text();
+                self.store
+                    .write(move |tx| {
+                        users::set_display_picture(tx, application, id, &picture)?;
+                        users::get(tx, application, id)
+                    })
+                    .await?
+                    .ok_or(Error::NotFound("user"))?
+            }
+            UpdateUserDisplayPictureBody::MultipartFormData(parts) => {
+                // Before the upload, so that nothing is sent for nobody.
+                self.store.read(move |tx| users::get(tx, application, id)).await?.ok_or(Error::NotFound("user"))?;
+                let (file, _) = self.files.receive(parts, Accepts::Images).await?;
+                let set = move |tx: &Tx<'_>, file: &FileRow| {
+                    if !users::set_display_picture(tx, application, id, &Attachment::from(file).to_text())? {
+                        return Ok(Err(Error::NotFound("user")));
+                    }
+                    files::attach(tx, application, file, FileOwner::User(id), now())?;
+                    Ok(users::get(tx, application, id)?.ok_or(Error::NotFound("user")))
+                };
+                self.files.keep(file, set).await?
+            }
+        };
+        self.files.sweep_soon();
+        Ok(represent(row, &self.urls(call, application)).into())
     }
 
     async fn list_user_channels(
@@ -118,11 +168,19 @@ impl UsersApi for Platform {
     }
 }
 
+/// Records what happened to a user.
+fn record(tx: &Tx<'_>, kind: EventType, row: &UserRow) -> Result<(), StoreError> {
+    let resource = represent(row.clone(), &Urls::recorded(row.application_id));
+    events::record(tx, row.application_id, Event { kind, channel: None, resource: &resource }, now())?;
+    Ok(())
+}
+
 /// A user as the wire has it.
-fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
+pub(super) fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
     let links = ChatUserLinks {
         self_: urls.item("users", row.id),
         channels: urls.nested("users", row.id, "channels"),
+        display_picture: urls.nested("users", row.id, "display-picture"),
         application: urls.application(),
     };
     let user = represent_embedded(row, urls);
@@ -139,6 +197,17 @@ fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
     }
 }
 
+/// A page of users as the wire has it.
+pub(super) fn represent_page(
+    users: Vec<UserRow>,
+    urls: &Urls,
+    page: PageMetadata,
+    links: PageLinks,
+) -> PagedModelChatUserResource {
+    let users = users.into_iter().map(|user| represent(user, urls)).collect();
+    PagedModelChatUserResource { embedded: PagedModelChatUserResourceEmbedded { users }, page, links }
+}
+
 /// A user inside another resource.
 pub(super) fn represent_embedded(row: UserRow, urls: &Urls) -> ChatUserProperties {
     ChatUserProperties {
@@ -147,7 +216,10 @@ pub(super) fn represent_embedded(row: UserRow, urls: &Urls) -> ChatUserPropertie
             UserType::Bot => ChatUserType::Bot,
         },
         id: row.id,
-        display_picture_url: urls.picture(&row.display_name),
+        display_picture_url: match row.display_picture.and_then(|picture| Attachment::from_text(&picture)) {
+            Some(picture) => picture.url(urls),
+            None => urls.picture(&row.display_name),
+        },
         name: row.name,
         display_name: row.display_name,
         is_guest: row.is_guest,

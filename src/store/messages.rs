@@ -1,7 +1,7 @@
 //! Messages, paged by cursor. A cursor is a message's id: ids grow with time and are never reused.
 
 use super::tx::words;
-use super::{Param, Row, StoreError, Tx};
+use super::{Param, Row, StoreError, Tx, files};
 
 words! {
     /// Who a message is from, and what it holds.
@@ -213,6 +213,7 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<MessageRo
     let message = get(tx, application, id)?;
     if message.is_some() {
         let params: [Param<'_>; 2] = [application.into(), id.into()];
+        files::discard(tx, "message_id = $2", &params)?;
         tx.execute("DELETE FROM threads WHERE application_id = $1 AND message_id = $2", &params)?;
         tx.execute("DELETE FROM messages WHERE application_id = $1 AND id = $2", &params)?;
     }

@@ -8,7 +8,12 @@ use rusqlite::{Connection, TransactionBehavior};
 /// Marks a file as ours, in SQLite's header. The letters are `CKty`.
 pub(super) const APPLICATION_ID: i64 = 0x434b_7479;
 
-const STEPS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_events.sql"),
+    include_str!("migrations/0003_files.sql"),
+    include_str!("migrations/0004_members.sql"),
+];
 
 /// The number of the latest step this program knows.
 pub(super) const LATEST: i64 = STEPS.len() as i64;

@@ -10,7 +10,7 @@
 //!   know the engine.
 //! - Numbers that a listing shows as its total are kept in columns, not counted.
 //! - Times are milliseconds since the Unix epoch, UTC, and are given by the caller.
-//! - Columns called `properties`, `file` and `scopes` are text the store keeps without looking inside.
+//! - Columns called `properties`, `file`, `display_picture` and `scopes` are text the store keeps without looking inside.
 
 mod error;
 mod migrations;
@@ -22,6 +22,8 @@ mod writer;
 pub mod applications;
 pub mod channels;
 pub mod credentials;
+pub mod events;
+pub mod files;
 pub mod members;
 pub mod messages;
 pub mod threads;
@@ -35,6 +37,7 @@ pub use self::tx::{Param, Row, Tx};
 use self::sqlite::Sqlite;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// A database that is open, migrated and ready. Clones share it; the last one to go closes it.
 #[derive(Clone)]
@@ -95,5 +98,10 @@ impl Store {
             Ok(outcome) => outcome,
             Err(_) => Err(StoreError::Unavailable("the writer has stopped; restart the server".into())),
         }
+    }
+
+    /// A receiver that changes when events of the application have become durable by a write of this process.
+    pub fn watch_events(&self, application: i64) -> watch::Receiver<()> {
+        self.sqlite.watchers.watch(application)
     }
 }

@@ -1,5 +1,6 @@
 //! SQLite as the engine: opening a file, its settings, the readers, and what its refusals mean.
 
+use super::events::Watchers;
 use super::migrations::{self, APPLICATION_ID, LATEST};
 use super::writer::Writer;
 use super::{Constraint, OpenError, StoreError, Tx};
@@ -21,6 +22,7 @@ pub(super) struct Sqlite {
     // Fields are dropped in this order: the writer's connection is the last to close, and folds the log in.
     readers: Vec<Arc<Mutex<Connection>>>,
     writer: Writer,
+    pub(super) watchers: Arc<Watchers>,
 }
 
 impl Sqlite {
@@ -52,8 +54,9 @@ impl Sqlite {
             .map_err(failed)?;
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
-        let writer = Writer::start(Arc::new(Mutex::new(connection)), Some(log.into()));
-        Ok(Sqlite { readers, writer })
+        let watchers = Arc::<Watchers>::default();
+        let writer = Writer::start(Arc::new(Mutex::new(connection)), Some(log.into()), watchers.clone());
+        Ok(Sqlite { readers, writer, watchers })
     }
 
     /// A database in memory. It has one connection, which the writer and the readers take in turns: two
@@ -64,7 +67,9 @@ impl Sqlite {
         settle(&connection, -8000).map_err(failed)?;
         migrations::run(&mut connection).map_err(failed)?;
         let connection = Arc::new(Mutex::new(connection));
-        Ok(Sqlite { readers: vec![connection.clone()], writer: Writer::start(connection, None) })
+        let watchers = Arc::<Watchers>::default();
+        let writer = Writer::start(connection.clone(), None, watchers.clone());
+        Ok(Sqlite { readers: vec![connection], writer, watchers })
     }
 
     /// Runs `closure` on a free reader, on the calling thread.
@@ -216,6 +221,8 @@ fn constraint(text: &str) -> Option<Constraint> {
         "channels.application_id, channels.name" => Constraint::ChannelName,
         "channels.application_id, channels.member_key" => Constraint::DirectMembers,
         "members.application_id, members.channel_id, members.user_id" => Constraint::Membership,
+        "moderators.application_id, moderators.channel_id, moderators.user_id" => Constraint::Moderator,
+        "invites.application_id, invites.channel_id, invites.user_id" => Constraint::Invite,
         "applications.id" | "applications.key" => Constraint::ApplicationId,
         "credentials.client_id" => Constraint::CredentialId,
         _ => return None,

@@ -3,6 +3,7 @@
 use super::StoreError;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
+use std::cell::RefCell;
 use std::str::FromStr;
 
 /// A transaction under way. It lives as long as the closure it is given to, and ends with it.
@@ -11,11 +12,26 @@ use std::str::FromStr;
 /// Statements are prepared once per connection and kept.
 pub struct Tx<'c> {
     connection: &'c Connection,
+    /// The applications whose events were recorded.
+    events: RefCell<Vec<i64>>,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection) -> Tx<'c> {
-        Tx { connection }
+        Tx { connection, events: RefCell::default() }
+    }
+
+    /// Remembers to tell the application's readers when the transaction is durable.
+    pub(super) fn note_event(&self, application: i64) {
+        let mut events = self.events.borrow_mut();
+        if !events.contains(&application) {
+            events.push(application);
+        }
+    }
+
+    /// The applications that [`Tx::note_event`] was told of. Some of their events may have been undone.
+    pub(super) fn into_events(self) -> Vec<i64> {
+        self.events.into_inner()
     }
 
     /// Every row that `sql` gives, each turned into a value by `read`, in the order of the statement.

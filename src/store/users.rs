@@ -2,7 +2,7 @@
 
 use super::page::{Slice, id_list, order_by, placeholders, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, channels};
+use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files, members};
 
 words! {
     /// What a user is.
@@ -37,6 +37,8 @@ pub struct UserRow {
     pub created_time: i64,
     /// How many PRIVATE and DIRECT channels it is a member of.
     pub restricted_channels: i64,
+    /// A JSON object; without it, one is drawn.
+    pub display_picture: Option<String>,
 }
 
 /// What a user is created from; the store adds the rest of the row.
@@ -67,13 +69,13 @@ pub struct UserFilter {
 macro_rules! columns {
     () => {
         "users.id, users.application_id, users.type, users.name, users.display_name, users.is_guest, users.status, \
-         users.properties, users.created_time, users.restricted_channels"
+         users.properties, users.created_time, users.restricted_channels, users.display_picture"
     };
 }
 pub(super) use columns;
 
 /// How many columns [`read`] takes; a joined column has this number.
-pub(super) const COLUMNS: usize = 10;
+pub(super) const COLUMNS: usize = 11;
 
 pub(super) fn read(row: &Row<'_>) -> Result<UserRow, StoreError> {
     Ok(UserRow {
@@ -87,6 +89,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<UserRow, StoreError> {
         properties: row.text(7)?,
         created_time: row.i64(8)?,
         restricted_channels: row.i64(9)?,
+        display_picture: row.opt_text(10)?,
     })
 }
 
@@ -118,6 +121,7 @@ pub fn create(tx: &Tx<'_>, application: i64, user: NewUser, now: i64) -> Result<
         properties: user.properties,
         created_time: now,
         restricted_channels: 0,
+        display_picture: None,
     })
 }
 
@@ -196,6 +200,13 @@ pub fn total(tx: &Tx<'_>, application: i64, filter: &UserFilter) -> Result<i64, 
     }
 }
 
+/// Gives a user another display picture, and lets go of the file of the one before. Says whether the user is there.
+pub fn set_display_picture(tx: &Tx<'_>, application: i64, id: i64, picture: &str) -> Result<bool, StoreError> {
+    files::discard(tx, "user_id = $2", &[application.into(), id.into()])?;
+    let sql = "UPDATE users SET display_picture = $1 WHERE application_id = $2 AND id = $3";
+    Ok(tx.execute(sql, &[picture.into(), application.into(), id.into()])? > 0)
+}
+
 /// Deletes a user, and says whether it was there.
 ///
 /// With it go its memberships, its messages with the threads that hang on them, and the DIRECT channels it
@@ -212,10 +223,11 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError
     for channel in direct {
         channels::delete(tx, application, channel)?;
     }
+    let of_the_user = "(user_id = $2 OR message_id IN \
+                       (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2))";
+    files::discard(tx, of_the_user, &user)?;
+    members::forget_user(tx, application, id)?;
     for sql in [
-        "UPDATE channels SET members = members - 1 WHERE application_id = $1 AND id IN \
-         (SELECT channel_id FROM members WHERE application_id = $1 AND user_id = $2)",
-        "DELETE FROM members WHERE application_id = $1 AND user_id = $2",
         "DELETE FROM threads WHERE application_id = $1 AND message_id IN \
          (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2)",
         "DELETE FROM messages WHERE application_id = $1 AND user_id = $2",

@@ -3,6 +3,7 @@
 //! Nobody waits so that a group may grow. While one commit is on its way to the disk the next closures
 //! gather, so groups are large exactly when there is much to do.
 
+use super::events::Watchers;
 use super::{StoreError, Tx};
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -30,10 +31,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `log` is the file of the write-ahead log, if there is one.
-    pub(super) fn start(connection: Arc<Mutex<Connection>>, log: Option<PathBuf>) -> Writer {
+    /// Starts the thread. `log` is the file of the write-ahead log, if there is one; `watchers` are told of events.
+    pub(super) fn start(connection: Arc<Mutex<Connection>>, log: Option<PathBuf>, watchers: Arc<Watchers>) -> Writer {
         let (queue, waiting) = sync_channel(QUEUE);
-        let thread = std::thread::spawn(move || run(&waiting, &connection, log.as_deref()));
+        let thread = std::thread::spawn(move || run(&waiting, &connection, log.as_deref(), &watchers));
         Writer { queue: Some(queue), thread: Some(thread) }
     }
 
@@ -113,12 +114,14 @@ where
     }
 }
 
-fn run(waiting: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>, log: Option<&Path>) {
+fn run(waiting: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>, log: Option<&Path>, watchers: &Watchers) {
     let mut group = Vec::with_capacity(GROUP);
     for turn in 0u64.. {
         let Ok(first) = waiting.recv() else { break };
         let connection = connection.lock();
-        let committed = commit(&connection, first, waiting, &mut group);
+        let tx = Tx::new(&connection);
+        let committed = commit(&connection, &tx, first, waiting, &mut group);
+        let events = tx.into_events();
         if let Err(error) = &committed {
             tracing::error!(%error, writes = group.len(), "a transaction was not committed");
             // If this fails too there is no transaction, which is what is wanted.
@@ -131,6 +134,9 @@ fn run(waiting: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>, log: Op
         for job in group.drain(..) {
             job.answer(&committed);
         }
+        if committed.is_ok() {
+            watchers.wake(&events);
+        }
     }
     if log.is_some() {
         checkpoint(&connection.lock());
@@ -140,16 +146,16 @@ fn run(waiting: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>, log: Op
 /// Runs `first` and whatever waits behind it in one transaction, and leaves them all in `group`.
 fn commit(
     connection: &Connection,
+    tx: &Tx<'_>,
     first: Box<dyn Job>,
     waiting: &Receiver<Box<dyn Job>>,
     group: &mut Vec<Box<dyn Job>>,
 ) -> Result<(), StoreError> {
-    let tx = Tx::new(connection);
     group.push(first);
     execute(connection, "BEGIN IMMEDIATE")?;
     let Ok(second) = waiting.try_recv() else {
         // Alone it needs no savepoint: the transaction itself can be undone.
-        let kept = group[0].run(&tx);
+        let kept = group[0].run(tx);
         still_open(connection)?;
         return execute(connection, if kept { "COMMIT" } else { "ROLLBACK" });
     };
@@ -159,7 +165,7 @@ fn commit(
     let mut next = 0;
     while next < group.len() {
         savepoint.raw_execute()?;
-        let kept = group[next].run(&tx);
+        let kept = group[next].run(tx);
         still_open(connection)?;
         if !kept {
             execute(connection, "ROLLBACK TO closure")?;
@@ -202,7 +208,7 @@ mod tests {
         let connection = Connection::open_in_memory().expect("memory is always there");
         connection.execute_batch("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)").expect("a new table");
         let connection = Arc::new(Mutex::new(connection));
-        (Writer::start(connection.clone(), None), connection)
+        (Writer::start(connection.clone(), None, Arc::default()), connection)
     }
 
     fn note(tx: &Tx<'_>, text: &str) -> Result<i64, StoreError> {

@@ -1,6 +1,6 @@
 //! The typed client against the server: how it gets in and stays in, follows links, and reads what it does not know.
 
-use crate::support::{CLIENT, Server};
+use crate::support::{Answer, CLIENT, Server};
 use chatkitty_platform::generated::client::Error;
 use chatkitty_platform::generated::server::OPERATIONS;
 use chatkitty_platform::generated::wire::{
@@ -16,6 +16,7 @@ use chatkitty_platform::types::{
 use chatkitty_platform::{Client, types};
 use futures::future::join_all;
 use futures::stream::TryStreamExt;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -302,6 +303,19 @@ async fn every_operation_can_be_called() {
     let picture: Vec<_> = picture.into_inner().try_collect().await.expect("a picture");
     assert!(String::from_utf8_lossy(&picture.concat()).contains("JD"));
 
+    let external = json!({"url": "https://files.example.com/j", "name": "j", "contentType": "image/png", "size": 1});
+    let external = read::<types::CreateExternalFileProperties>(external);
+    let pictured = call!("updateUserDisplayPicture", client.update_user_display_picture().id(user.id).body(external));
+    assert_eq!(pictured.display_picture_url, "https://files.example.com/j");
+    let upload = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(b"GIF89a".as_slice()));
+    let address = format!("/v1/users/{}/display-picture", user.id);
+    let upload = Answer::of(server.application().await.request(Method::POST, &address).multipart(upload)).await.ok();
+    let address = upload["displayPictureUrl"].as_str().expect("an address");
+    let (key, name) = address.rsplit_once("/files/").and_then(|(_, rest)| rest.split_once('/')).expect("a file");
+    let file = call!("retrieveFile", client.retrieve_file().key(key).name(name));
+    let file: Vec<_> = file.into_inner().try_collect().await.expect("a file");
+    assert_eq!(file.concat(), b"GIF89a");
+
     let body =
         read::<CreateChannelResource>(json!({"type": "PUBLIC", "name": "lobby", "creator": {"username": "jdoe"}}));
     let channel = channel_id(&call!("createChannel", client.create_channel().body(body)));
@@ -310,6 +324,20 @@ async fn every_operation_can_be_called() {
         call!("listChannels", client.list_channels().type_(ChannelType::Public).members(vec!["jdoe".to_owned()]));
     assert_eq!(found.page.total_elements, 1);
     assert_eq!(call!("listUserChannels", client.list_user_channels().id(user.id)).page.total_elements, 1);
+
+    let another = client.create_user().body_map(|body| body.name("asmith")).send().await.expect("another user").id;
+    let reference = || read::<types::UserReference>(json!({"id": another}));
+    call!("sendChannelInvite", client.send_channel_invite().id(channel).body_map(|body| body.user(reference())));
+    let invites = call!("listChannelInvites", client.list_channel_invites().id(channel));
+    assert!(invites.embedded.invites[0].links.invitee.href.ends_with(&format!("/users/{another}")));
+    call!("addChannelMember", client.add_channel_member().id(channel).body(reference()));
+    assert_eq!(call!("listChannelMembers", client.list_channel_members().id(channel)).page.total_elements, 2);
+    let memberships = call!("listChannelMemberships", client.list_channel_memberships().id(channel));
+    assert_eq!(memberships.embedded.memberships.len(), 2);
+    call!("addChannelModerator", client.add_channel_moderator().id(channel).body(reference()));
+    assert_eq!(call!("listChannelModerators", client.list_channel_moderators().id(channel)).page.total_elements, 1);
+    call!("removeChannelModerator", client.remove_channel_moderator().id(channel).user_id(another));
+    call!("removeChannelMember", client.remove_channel_member().id(channel).user_id(another));
 
     let sender = read::<types::UserReference>(json!({"id": user.id}));
     let text = client.send_channel_message().id(channel).body_map(|body| body.body("Hello".to_owned()).user(sender));

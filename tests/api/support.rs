@@ -6,6 +6,7 @@ use chatkitty_platform::server::{Running, start};
 use chatkitty_platform::store::Store;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,7 +22,7 @@ pub struct Server {
     pub database: String,
     pub http: reqwest::Client,
     running: Option<Running>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -40,7 +41,12 @@ impl Server {
         // Redirects are promises of their own, so they are looked at and not followed.
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
-        Server { url: running.url.clone(), database, http, running: Some(running), _folder: folder }
+        Server { url: running.url.clone(), database, http, running: Some(running), folder }
+    }
+
+    /// The folder of its files.
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join("test.files")
     }
 
     /// The database of the server, as a second process has it.
@@ -158,6 +164,11 @@ impl Caller<'_> {
     /// Creates a channel of a type and gives its resource.
     pub async fn channel(&self, kind: &str, name: &str) -> Value {
         self.post("/v1/channels", json!({"type": kind, "name": name})).await.ok()
+    }
+
+    /// Makes a user a member of a channel.
+    pub async fn member(&self, channel: &Value, user: impl Into<Value>) {
+        self.post(&format!("/v1/channels/{}/members", channel["id"]), json!({"id": user.into()})).await.ok();
     }
 
     /// Sends a system message to a channel and gives its resource.

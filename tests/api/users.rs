@@ -26,6 +26,7 @@ async fn a_user_with_only_a_name_gets_the_defaults() {
             "_links": {
                 "self": {"href": format!("{application}/users/{id}")},
                 "channels": {"href": format!("{application}/users/{id}/channels")},
+                "displayPicture": {"href": format!("{application}/users/{id}/display-picture")},
                 "application": {"href": application},
             },
         })

@@ -49,6 +49,17 @@ pub struct PathAlias {
     pub prefix: String,
     /// The prefix that the document's paths have.
     pub serves: String,
+    /// `naming`, if the names of JSON properties are spelled in another way there.
+    pub naming: Option<Naming>,
+}
+
+/// The names of JSON properties in snake_case, which is the one convention there is.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    /// `mediaType`.
+    pub media_type: Option<String>,
+    /// `keep`.
+    pub keep: Vec<String>,
 }
 
 /// One operation.
@@ -120,8 +131,6 @@ pub struct Parameter {
 pub struct Body {
     /// Whether it must be there.
     pub required: bool,
-    /// Bytes it may have; `x-body-limit`.
-    pub limit: u64,
     /// The media types it may come in.
     pub media: Vec<Media>,
 }
@@ -133,6 +142,8 @@ pub struct Media {
     pub name: String,
     /// How it is read.
     pub encoding: Encoding,
+    /// Bytes it may have; its `x-body-limit`, else that of the body.
+    pub limit: u64,
     /// The name of its schema; none for bytes and plain text.
     pub schema: Option<String>,
     /// For multipart: whether it has file parts, which are streamed.

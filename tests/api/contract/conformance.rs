@@ -65,9 +65,12 @@ pub(super) fn brief(body: &Value) -> String {
 
 /// How an answer differs from what the document declares for its operation and status.
 fn conformance(operation: &Operation, request: &Request, answer: &Answer) -> Vec<String> {
-    let mut faults = usual_headers(&answer.headers);
     let status = answer.status.as_u16();
-    let Some(response) = operation.response(status) else {
+    let declared = operation.response(status);
+    // Where the document says how an answer may be kept, that takes the place of the usual headers.
+    let is_kept = declared.is_some_and(|response| response["headers"].get("Cache-Control").is_some());
+    let mut faults = if is_kept { common_headers(&answer.headers) } else { usual_headers(&answer.headers) };
+    let Some(response) = declared else {
         faults.push(format!("which the document does not declare for {}", operation.id));
         return faults;
     };
@@ -87,7 +90,9 @@ fn conformance(operation: &Operation, request: &Request, answer: &Answer) -> Vec
     }
     let head = request.method == Method::HEAD;
     let sent = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content = sent.and_then(|sent| response["content"].get(sent.split(';').next().unwrap_or_default().trim()));
+    let content = response["content"]
+        .get("*/*")
+        .or_else(|| sent.and_then(|sent| response["content"].get(sent.split(';').next().unwrap_or_default().trim())));
     match (response.get("content"), content) {
         (Some(declared), None) => {
             let names: Vec<_> = members(declared).map(|(name, _)| name).collect();
@@ -125,8 +130,22 @@ fn has_null(value: &Value) -> bool {
     }
 }
 
-/// Which of the headers that every answer carries are missing or wrong.
+/// Which of the headers that an answer carries unless the document says otherwise are missing or wrong.
 pub(super) fn usual_headers(headers: &HeaderMap) -> Vec<String> {
+    let mut faults = common_headers(headers);
+    for (name, value) in
+        [("cache-control", "no-cache, no-store, max-age=0, must-revalidate"), ("pragma", "no-cache"), ("expires", "0")]
+    {
+        let found: Vec<_> = headers.get_all(name).iter().collect();
+        if found != [value] {
+            faults.push(format!("whose header {name} is {found:?} instead of {value:?}"));
+        }
+    }
+    faults
+}
+
+/// Which of the headers that every answer carries are missing or wrong.
+fn common_headers(headers: &HeaderMap) -> Vec<String> {
     let mut faults = Vec::new();
     let all =
         |name: &str| -> Vec<&str> { headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect() };
@@ -140,9 +159,6 @@ pub(super) fn usual_headers(headers: &HeaderMap) -> Vec<String> {
         ("x-api-version", format!("v{version}")),
         ("x-content-type-options", "nosniff".to_owned()),
         ("x-xss-protection", "1; mode=block".to_owned()),
-        ("cache-control", "no-cache, no-store, max-age=0, must-revalidate".to_owned()),
-        ("pragma", "no-cache".to_owned()),
-        ("expires", "0".to_owned()),
         ("strict-transport-security", "max-age=63072000 ; includeSubDomains ; preload".to_owned()),
         ("x-frame-options", "DENY".to_owned()),
     ];

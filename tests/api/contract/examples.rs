@@ -22,19 +22,35 @@ fn round_trip(schema: &str) -> Option<RoundTrip> {
         "ApiRoot" => through::<types::ApiRoot>,
         "ApplicationResource" => through::<types::ApplicationResource>,
         "AuthenticationError" => through::<types::AuthenticationError>,
+        "ChannelInviteResource" => through::<types::ChannelInviteResource>,
         "ChannelResource" => through::<wire::ChannelResource>,
         "ChatUserResource" => through::<types::ChatUserResource>,
+        "CreateChannelInviteResource" => through::<types::CreateChannelInviteResource>,
         "CreateChannelResource" => through::<wire::CreateChannelResource>,
+        "CreateExternalFileProperties" => through::<types::CreateExternalFileProperties>,
         "CreateMessageResource" => through::<types::CreateMessageResource>,
         "CreatePersonChatUserResource" => through::<types::CreatePersonChatUserResource>,
         "CursorPagedModelMessageResource" => through::<types::CursorPagedModelMessageResource>,
         "DeletedMessageResource" => through::<wire::DeletedMessageResource>,
+        "FileUpload" => through::<types::FileUpload>,
         "Health" => through::<types::Health>,
         "MessageResource" => through::<wire::MessageResource>,
+        "PagedModelChannelInviteResource" => through::<types::PagedModelChannelInviteResource>,
+        "PagedModelChannelMembershipResource" => through::<types::PagedModelChannelMembershipResource>,
         "PagedModelChannelResource" => through::<types::PagedModelChannelResource>,
         "PagedModelChatUserResource" => through::<types::PagedModelChatUserResource>,
+        "UserReference" => through::<types::UserReference>,
         _ => return None,
     })
+}
+
+/// The value as the types have it: files are read as they arrive, and are no part of them.
+fn without_files(schema: &'static Value, value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|name, _| schema["properties"][name]["format"] != "binary");
+    }
+    value
 }
 
 #[test]
@@ -45,7 +61,8 @@ fn every_example_round_trips_through_the_generated_types() {
         let responses =
             members(&operation.json["responses"]).map(|(status, response)| (status.to_owned(), resolve(response)));
         for (part, holder) in request.into_iter().chain(responses) {
-            for (media, content) in members(&holder["content"]).filter(|(media, _)| !media.starts_with("image/")) {
+            let typed = |media: &str| !media.starts_with("image/") && media != "*/*";
+            for (media, content) in members(&holder["content"]).filter(|(media, _)| typed(media)) {
                 let schema =
                     content["schema"]["$ref"].as_str().and_then(|text| text.rsplit('/').next()).unwrap_or_default();
                 let Some(round_trip) = round_trip(schema) else {
@@ -54,7 +71,7 @@ fn every_example_round_trips_through_the_generated_types() {
                 };
                 for (name, example) in members(&content["examples"]) {
                     count += 1;
-                    let value = &resolve(example)["value"];
+                    let value = &without_files(resolve(&content["schema"]), &resolve(example)["value"]);
                     match round_trip(value) {
                         Ok(written) if written == *value => {}
                         Ok(written) => {

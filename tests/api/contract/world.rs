@@ -1,14 +1,16 @@
 //! A server that has one of everything, and requests to it as the document's examples have them.
 
-use super::document::{Operation, resolve};
+use super::document::{Operation, operations, resolve};
 use super::request::{Body, Request};
 use super::values::text_of;
 use crate::support::{Answer, CLIENT, Caller, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chatkitty_platform::store::Tx;
+use chatkitty_platform::store::files::{self, FileOwner, FileRow};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use reqwest::header;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// IDs by the noun of their collection.
@@ -121,9 +123,9 @@ impl World {
             Body::Value { media: "application/x-www-form-urlencoded", value } => sending.form(value),
             Body::Value { media: "multipart/form-data", value } => {
                 let fields = value.as_object().into_iter().flatten();
-                let form = fields.fold(reqwest::multipart::Form::new(), |form, (name, value)| {
-                    form.text(name.clone(), text_of(value))
-                });
+                // A part that the document does not know, so that there is a body whatever else is left out.
+                let form = reqwest::multipart::Form::new().text("unknown", "");
+                let form = fields.fold(form, |form, (name, value)| form.text(name.clone(), text_of(value)));
                 sending.multipart(form)
             }
             Body::Value { media, value } => sending.header(header::CONTENT_TYPE, *media).body(value.to_string()),
@@ -159,15 +161,44 @@ async fn populate(caller: &Caller<'_>, left_out: Option<&str>) -> Ids {
         // The names that the examples of the document use.
         ids.insert("users", id(&caller.user("jdoe").await));
         caller.user("asmith").await;
+        hosted_file(caller, &ids).await;
     }
     if left_out != Some("channels") {
         let channel = caller.channel("PUBLIC", "fixtures").await;
         ids.insert("channels", id(&channel));
+        if let Some(user) = ids.get("users").copied().filter(|_| left_out != Some("members")) {
+            caller.member(&channel, user).await;
+            ids.insert("members", user);
+            if left_out != Some("moderators") {
+                caller.post(&format!("/v1/channels/{}/moderators", channel["id"]), json!({"id": user})).await.ok();
+                ids.insert("moderators", user);
+            }
+        }
         if left_out != Some("messages") {
             ids.insert("messages", id(&caller.message(&channel, "Hello").await));
         }
     }
     ids
+}
+
+/// The file that the document's examples name; a key is made by chance, so that none comes by this one by uploading.
+async fn hosted_file(caller: &Caller<'_>, ids: &Ids) {
+    let operation = operations().into_iter().find(|operation| operation.id == "retrieveFile");
+    let example = variables(&operation.expect("files can be retrieved"), &Ids::new());
+    let name = example["name"].clone();
+    let file = FileRow { key: example["key"].clone(), name, content_type: "image/gif".to_owned(), size: 14 };
+    std::fs::write(caller.server.files().join(&file.key), b"GIF89a\x01\0\x01\0\0\0\0;")
+        .expect("the folder of the files");
+    let (application, owner) = (ids["applications"], FileOwner::User(ids["users"]));
+    let attach = move |tx: &Tx<'_>| {
+        // Another application of the same server may have it already.
+        if files::get(tx, &file.key)?.is_none() {
+            files::announce(tx, &file.key, i64::MAX)?;
+            files::attach(tx, application, &file, owner, 0)?;
+        }
+        Ok(())
+    };
+    caller.server.store().write(attach).await.expect("the file is noted");
 }
 
 /// The values of the path: an ID after the noun of a collection, else the parameter's example.

@@ -27,20 +27,7 @@ impl<'a> Checker<'a> {
         if !self.object(&at, "a request body", &["description", "content", "required"]) {
             return None;
         }
-        let limit = match at.get("x-body-limit") {
-            None => DEFAULT_LIMIT,
-            Some(limit) => match &limit.node.data {
-                Data::Number(number) if number.as_u64().is_some_and(|bytes| bytes > 0) => number.as_u64()?,
-                _ => {
-                    self.report(
-                        &limit,
-                        "`x-body-limit` must be a number of bytes above 0",
-                        "write `x-body-limit: 65536`",
-                    );
-                    return None;
-                }
-            },
-        };
+        let limit = self.limit(&at, DEFAULT_LIMIT)?;
         let listed = at.get("content");
         let content: Vec<_> = listed.iter().flat_map(At::entries).collect();
         if content.is_empty() {
@@ -50,14 +37,27 @@ impl<'a> Checker<'a> {
                 "add at least one media type",
             );
         }
-        let media = content.into_iter().filter_map(|(name, at)| self.media(name, &at, schemas)).collect();
-        Some(Body { required: at.is_true("required"), limit, media })
+        let media = content.into_iter().filter_map(|(name, at)| self.media(name, &at, limit, schemas)).collect();
+        Some(Body { required: at.is_true("required"), media })
     }
 
-    fn media(&self, name: &str, at: &At<'a>, schemas: &BTreeMap<String, Schema>) -> Option<Media> {
+    /// The `x-body-limit` of a body or of one of its media types.
+    fn limit(&self, at: &At<'a>, otherwise: u64) -> Option<u64> {
+        let Some(limit) = at.get("x-body-limit") else { return Some(otherwise) };
+        match &limit.node.data {
+            Data::Number(number) if number.as_u64().is_some_and(|bytes| bytes > 0) => number.as_u64(),
+            _ => {
+                let message = "`x-body-limit` must be a number of bytes above 0";
+                self.report(&limit, message, "write `x-body-limit: 65536`");
+                None
+            }
+        }
+    }
+
+    fn media(&self, name: &str, at: &At<'a>, limit: u64, schemas: &BTreeMap<String, Schema>) -> Option<Media> {
         self.object(at, "a media type", &["schema", "example", "examples"]);
         let name = name.to_ascii_lowercase();
-        let encoding = encoding(&name);
+        let (encoding, limit) = (encoding(&name), self.limit(at, limit)?);
         if !is_media_type(&name) {
             self.report_key(
                 at,
@@ -67,7 +67,7 @@ impl<'a> Checker<'a> {
         }
         if encoding == Encoding::Bytes {
             at.get("schema").and_then(|schema| self.schema(&schema));
-            return Some(Media { name, encoding, schema: None, files: false });
+            return Some(Media { name, encoding, limit, schema: None, files: false });
         }
         let Some(reference) = at.get("schema").and_then(|schema| schema.get("$ref")) else {
             let hint = "name the schema under `components.schemas` and refer to it";
@@ -81,7 +81,7 @@ impl<'a> Checker<'a> {
         }
         let files =
             encoding == Encoding::Multipart && schemas.get(&schema).is_some_and(|known| has_file(known, schemas));
-        Some(Media { name, encoding, schema: Some(schema), files })
+        Some(Media { name, encoding, limit, schema: Some(schema), files })
     }
 }
 

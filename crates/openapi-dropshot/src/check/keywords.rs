@@ -45,10 +45,12 @@ fn kind(key: &str, what: &str) -> Option<Kind> {
         | "exclusiveMaximum" | "explode" => Kind::Flag,
         "title" | "description" | "summary" | "termsOfService" | "version" | "operationId" | "name" | "in"
         | "style" | "format" | "pattern" | "propertyName" | "scheme" | "bearerFormat" | "openIdConnectUrl"
-        | "prefix" | "serves" => Kind::Text,
-        "enum" | "allOf" | "oneOf" | "anyOf" | "parameters" | "tags" | "servers" | "x-path-aliases" => Kind::List,
+        | "prefix" | "serves" | "case" | "mediaType" => Kind::Text,
+        "enum" | "allOf" | "oneOf" | "anyOf" | "parameters" | "tags" | "servers" | "x-path-aliases" | "keep" => {
+            Kind::List
+        }
         "properties" | "mapping" | "content" | "responses" | "headers" | "links" | "flows" | "paths" | "components"
-        | "info" | "contact" | "license" | "externalDocs" => Kind::Object,
+        | "info" | "contact" | "license" | "externalDocs" | "naming" => Kind::Object,
         _ => return None,
     })
 }

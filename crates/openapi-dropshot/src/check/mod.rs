@@ -12,7 +12,7 @@ mod security;
 mod union;
 
 use crate::diagnostics::{Diagnostic, Place};
-use crate::model::{Api, PathAlias, Schema, Tag};
+use crate::model::{Api, Naming, PathAlias, Schema, Tag};
 use crate::names;
 use crate::parse::{Data, Entry, Node};
 use std::cell::RefCell;
@@ -293,12 +293,15 @@ impl<'a> Checker<'a> {
     fn aliases(&self, root: &At<'a>, tags: &[Tag]) -> Vec<PathAlias> {
         let mut aliases = Vec::new();
         for at in root.get("x-path-aliases").iter().flat_map(At::items) {
-            if !self.object(&at, "a path alias", &["prefix", "serves"]) {
+            if !self.object(&at, "a path alias", &["prefix", "serves", "naming"]) {
                 continue;
             }
-            let alias = PathAlias { prefix: at.text("prefix"), serves: at.text("serves") };
+            let naming = at.get("naming").and_then(|naming| self.naming(&naming));
+            let alias = PathAlias { prefix: at.text("prefix"), serves: at.text("serves"), naming };
             let is_prefix = |path: &str| path.len() > 1 && path.starts_with('/') && !path.ends_with('/');
-            if !is_prefix(&alias.prefix) || !is_prefix(&alias.serves) {
+            // The root is a prefix of every path, so that there the document's own paths come first.
+            let is_root = alias.prefix == "/";
+            if !(is_root || is_prefix(&alias.prefix)) || !is_prefix(&alias.serves) {
                 let hint = "write `{prefix: /other/{id}, serves: /v1}`";
                 self.report(
                     &at,
@@ -308,7 +311,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let paths = || tags.iter().flat_map(|tag| &tag.operations).map(|operation| &operation.path);
-            if let Some(path) = paths().find(|path| routes::shadows(&alias.prefix, path)) {
+            if let Some(path) = paths().find(|path| !is_root && routes::shadows(&alias.prefix, path)) {
                 let hint = "declare the path once, below the prefix that is served";
                 self.report(&at, format!("`{path}` lies below this alias and would never be reached"), hint);
             }
@@ -323,6 +326,24 @@ impl<'a> Checker<'a> {
             aliases.push(alias);
         }
         aliases
+    }
+
+    fn naming(&self, at: &At<'a>) -> Option<Naming> {
+        if !self.object(at, "the naming of a path alias", &["case", "mediaType", "keep"]) {
+            return None;
+        }
+        if at.text("case") != "snake" {
+            self.report(at, "the only other spelling of names is snake_case", "write `case: snake`");
+        }
+        let media_type = at.get("mediaType").map(|found| found.node.as_str().unwrap_or_default().to_owned());
+        if let (Some(name), Some(found)) = (&media_type, at.get("mediaType"))
+            && (!is_header_text(name) || !name.ends_with("json") || !name.contains('/'))
+        {
+            self.report(&found, format!("`{name}` is not a media type of JSON"), "name one such as `application/json`");
+        }
+        let keep = at.get("keep");
+        let keep = keep.iter().flat_map(At::items).filter_map(|name| Some(name.node.as_str()?.to_owned())).collect();
+        Some(Naming { media_type, keep })
     }
 }
 

@@ -70,19 +70,24 @@ impl<'a> Checker<'a> {
             self.report(&content.clone().unwrap_or_else(|| at.clone()), message, "remove `content`");
         }
         let (mut media, mut payload) = (Vec::new(), None);
-        for (name, media_type) in entries {
-            self.object(&media_type, "a media type", &["schema", "example", "examples"]);
+        for (name, media_type) in &entries {
+            self.object(media_type, "a media type", &["schema", "example", "examples"]);
             let name = name.to_ascii_lowercase();
-            if !body::is_media_type(name.split(';').next().unwrap_or_default().trim())
+            let any = name == "*/*" && entries.len() == 1;
+            if !any && !body::is_media_type(name.split(';').next().unwrap_or_default().trim())
                 || name.contains(|c: char| c.is_control())
             {
-                self.report_key(&media_type, format!("`{name}` does not say what is sent"), "name one media type");
+                self.report_key(
+                    media_type,
+                    format!("`{name}` does not say what is sent"),
+                    "name one media type, or `*/*` alone where only the handler knows",
+                );
             }
             let this = if body::encoding(&name) == Encoding::Json {
                 let reference = media_type.get("schema").and_then(|schema| schema.get("$ref"));
                 let Some(reference) = reference else {
                     let hint = "name the schema under `components.schemas` and refer to it";
-                    let at = media_type.get("schema").unwrap_or(media_type);
+                    let at = media_type.get("schema").unwrap_or_else(|| media_type.clone());
                     self.report(&at, "a JSON answer without a named schema", hint);
                     return None;
                 };
@@ -93,7 +98,7 @@ impl<'a> Checker<'a> {
             };
             if payload.as_ref().is_some_and(|first| *first != this) {
                 let hint = "use one schema for all media types of an answer";
-                self.report(&media_type, "another schema for the same status", hint);
+                self.report(media_type, "another schema for the same status", hint);
             }
             payload = Some(this);
             media.push(name);

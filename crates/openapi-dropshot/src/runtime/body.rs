@@ -2,7 +2,7 @@
 
 use super::call::{is_file, malformed, object, too_large};
 use super::failure::{Code, Failure, FailureKind, Violation};
-use super::operation::{BodyRules, Location};
+use super::operation::{Location, Media};
 use super::schema::{Check, Schema};
 use bytes::{Bytes, BytesMut};
 use dropshot::Body;
@@ -18,8 +18,8 @@ const MAX_FIELD: usize = 1 << 20;
 const MAX_PARTS: usize = 1000;
 
 /// Reads a whole body, up to its limit.
-pub(super) async fn collect(body: Body, rules: &'static BodyRules) -> Result<Bytes, Failure> {
-    let mut upload = Upload::new(body, rules);
+pub(super) async fn collect(body: Body, media: &'static Media) -> Result<Bytes, Failure> {
+    let mut upload = Upload::new(body, media);
     let Some(first) = upload.chunk().await? else { return Ok(Bytes::new()) };
     // Most bodies come in one piece, which then need not be copied.
     let Some(second) = upload.chunk().await? else { return Ok(first) };
@@ -36,12 +36,12 @@ pub(super) async fn collect(body: Body, rules: &'static BodyRules) -> Result<Byt
 pub struct Upload {
     body: Body,
     left: u64,
-    rules: &'static BodyRules,
+    media: &'static Media,
 }
 
 impl Upload {
-    pub(super) fn new(body: Body, rules: &'static BodyRules) -> Self {
-        Upload { body, left: rules.limit, rules }
+    pub(super) fn new(body: Body, media: &'static Media) -> Self {
+        Upload { body, left: media.limit, media }
     }
 
     /// The next bytes; nothing at the end.
@@ -52,7 +52,7 @@ impl Upload {
         loop {
             let Some(frame) = self.body.frame().await else { return Ok(None) };
             let Ok(data) = frame.map_err(|_| malformed("the body ended half-way"))?.into_data() else { continue };
-            self.left = self.left.checked_sub(data.len() as u64).ok_or_else(|| too_large(self.rules))?;
+            self.left = self.left.checked_sub(data.len() as u64).ok_or_else(|| too_large(self.media))?;
             return Ok(Some(data));
         }
     }
@@ -67,7 +67,7 @@ pub struct Multipart<T> {
     fields: Vec<(String, String)>,
     files: Vec<String>,
     seen: usize,
-    rules: &'static BodyRules,
+    media: &'static Media,
     schema: &'static Schema,
     fields_type: PhantomData<fn() -> T>,
 }
@@ -88,7 +88,7 @@ pub struct FilePart {
     /// The media type the caller gave; not to be trusted.
     pub content_type: Option<String>,
     part: multer::Field<'static>,
-    rules: &'static BodyRules,
+    media: &'static Media,
 }
 
 impl FilePart {
@@ -97,17 +97,17 @@ impl FilePart {
     /// # Errors
     /// 413 beyond the documented limit, 400 when the caller stops half-way.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
-        self.part.chunk().await.map_err(|error| failure(&error, self.rules))
+        self.part.chunk().await.map_err(|error| failure(&error, self.media))
     }
 }
 
-fn failure(error: &multer::Error, rules: &'static BodyRules) -> Failure {
+fn failure(error: &multer::Error, media: &'static Media) -> Failure {
     match error {
         multer::Error::StreamReadFailed(inner) => match inner.downcast_ref::<Refused>() {
             Some(Refused(failure)) => failure.clone(),
             None => malformed("the body ended half-way"),
         },
-        multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => too_large(rules),
+        multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => too_large(media),
         _ => malformed("the body is not multipart/form-data as in RFC 7578"),
     }
 }
@@ -128,20 +128,20 @@ impl<T> Multipart<T> {
     pub(super) fn new(
         headers: &HeaderMap,
         body: Body,
-        rules: &'static BodyRules,
+        media: &'static Media,
         schema: &'static Schema,
     ) -> Result<Self, Failure> {
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(content_type)
             .map_err(|_| malformed("`Content-Type` names no boundary of the parts"))?;
-        let chunks = futures::stream::try_unfold(Upload::new(body, rules), |mut upload| async move {
+        let chunks = futures::stream::try_unfold(Upload::new(body, media), |mut upload| async move {
             match upload.chunk().await {
                 Ok(chunk) => Ok(chunk.map(|chunk| (chunk, upload))),
                 Err(failure) => Err(Refused(failure)),
             }
         });
         let parts = multer::Multipart::new(chunks, boundary);
-        Ok(Multipart { parts, fields: Vec::new(), files: Vec::new(), seen: 0, rules, schema, fields_type: PhantomData })
+        Ok(Multipart { parts, fields: Vec::new(), files: Vec::new(), seen: 0, media, schema, fields_type: PhantomData })
     }
 
     /// The next file; nothing when all parts are read. Text fields on the way are kept for [`Multipart::finish`].
@@ -149,7 +149,7 @@ impl<T> Multipart<T> {
     /// # Errors
     /// 400 when the body is not multipart, 413 when it is too long.
     pub async fn next_file(&mut self) -> Result<Option<FilePart>, Failure> {
-        while let Some(part) = self.parts.next_field().await.map_err(|error| failure(&error, self.rules))? {
+        while let Some(part) = self.parts.next_field().await.map_err(|error| failure(&error, self.media))? {
             self.seen += 1;
             if self.seen > MAX_PARTS {
                 return Err(malformed("the body has too many parts"));
@@ -163,7 +163,7 @@ impl<T> Multipart<T> {
                     self.files.push(field.clone());
                     let file_name = part.file_name().map(str::to_owned);
                     let content_type = part.content_type().map(ToString::to_string);
-                    return Ok(Some(FilePart { field, file_name, content_type, part, rules: self.rules }));
+                    return Ok(Some(FilePart { field, file_name, content_type, part, media: self.media }));
                 }
                 None if undeclared_file() => {
                     self.files.push(field);
@@ -178,7 +178,7 @@ impl<T> Multipart<T> {
 
     async fn text(&mut self, field: String, mut part: multer::Field<'static>) -> Result<(), Failure> {
         let mut text = Vec::new();
-        while let Some(chunk) = part.chunk().await.map_err(|error| failure(&error, self.rules))? {
+        while let Some(chunk) = part.chunk().await.map_err(|error| failure(&error, self.media))? {
             if text.len() + chunk.len() > MAX_FIELD {
                 return Err(Failure::new(FailureKind::TooLarge, format!("a text field may have {MAX_FIELD} bytes")));
             }

@@ -2,7 +2,7 @@
 
 use super::body::{Multipart, Upload, collect};
 use super::failure::{Code, Failure, FailureKind, Violation};
-use super::operation::{BodyRules, Encoding, Location, Media, Operation, Parameter};
+use super::operation::{Encoding, Location, Media, Operation, Parameter};
 use super::schema::{Check, Format, Kind, Schema};
 use dropshot::{Body, RequestContext, ServerContext};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
@@ -49,6 +49,10 @@ impl Call {
     /// # Errors
     /// 406 when `Accept` allows none of those that the document declares.
     pub fn negotiate(&mut self) -> Result<(), Failure> {
+        if self.operation.produces == [ANY] {
+            // Only the handler knows what it will be, and says so in the answer's `Content-Type`.
+            return Ok(());
+        }
         let accept = self.request.headers.get_all(ACCEPT);
         let mut headers = accept.iter().peekable();
         if headers.peek().is_none() {
@@ -69,6 +73,9 @@ impl Call {
         Input { call: self, query: None, violations: Vec::new() }
     }
 }
+
+/// Stands for an answer of whatever media type it turns out to have.
+const ANY: &str = "*/*";
 
 /// The values of the template's variables. The router has matched the path already, so the segments align; it keeps
 /// the values in a type without a public name, which is why they are taken from the path once more.
@@ -208,9 +215,6 @@ impl Input<'_> {
         let Some(rules) = self.call.operation.body else { return Ok(None) };
         let headers = &self.call.request.headers;
         let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > rules.limit) {
-            return Err(too_large(rules));
-        }
         let absent = length == Some(0)
             || length.is_none() && self.call.body.as_ref().is_none_or(hyper::body::Body::is_end_stream);
         if absent {
@@ -219,12 +223,12 @@ impl Input<'_> {
             }
             return Ok(None);
         }
-        let Some(given) = headers.get(CONTENT_TYPE) else { return Ok(rules.media.first()) };
-        let essence =
-            given.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let exact = rules.media.iter().find(|media| media.name == essence);
-        let kin = || rules.media.iter().find(|media| media.encoding == Encoding::Json && essence.ends_with("+json"));
-        match exact.or_else(kin) {
+        let media = match headers.get(CONTENT_TYPE) {
+            None => rules.media.first(),
+            Some(given) => named(given.to_str().unwrap_or_default(), rules.media),
+        };
+        match media {
+            Some(media) if length.is_some_and(|length| length > media.limit) => Err(too_large(media)),
             Some(media) => Ok(Some(media)),
             None => {
                 let names: Vec<_> = rules.media.iter().map(|media| media.name).collect();
@@ -239,23 +243,27 @@ impl Input<'_> {
     /// # Errors
     /// 400 when it cannot be read at all, 413 when it is too long.
     pub async fn body<T: DeserializeOwned>(&mut self, media: &'static Media) -> Result<Option<T>, Failure> {
-        let (Some(rules), Some(body)) = (self.call.operation.body, self.call.body.take()) else { return Ok(None) };
+        let Some(body) = self.call.body.take() else { return Ok(None) };
         let value = match (media.encoding, media.schema) {
             (Encoding::Multipart, Some(schema)) => {
-                let fields = Multipart::<T>::new(self.call.headers(), body, rules, schema)?.fields().await?;
+                let fields = Multipart::<T>::new(self.call.headers(), body, media, schema)?.fields().await?;
                 object(fields.into_iter().map(|(name, value)| (name, Some(value))), schema)
             }
             (Encoding::Form, Some(schema)) => {
-                let bytes = collect(body, rules).await?;
+                let bytes = collect(body, media).await?;
                 let text = std::str::from_utf8(&bytes).map_err(|_| malformed("the body is not UTF-8"))?;
                 object(pairs(text).into_iter(), schema)
             }
             _ => {
-                let bytes = collect(body, rules).await?;
+                let bytes = collect(body, media).await?;
                 let value = serde_json::from_slice(&bytes).map_err(|error| {
                     let message = format!("the body is not JSON: line {}, column {}", error.line(), error.column());
                     malformed(message)
                 })?;
+                // Some clients write that there is nothing to send as an empty text.
+                if value == "" && self.call.operation.body.is_some_and(|rules| !rules.required) {
+                    return Ok(None);
+                }
                 if is_deeper(&value, MAX_DEPTH) {
                     return Err(malformed(format!("the body is nested deeper than {MAX_DEPTH} levels")));
                 }
@@ -274,9 +282,9 @@ impl Input<'_> {
 
     /// A multipart body whose files the handler reads as they arrive.
     pub fn multipart<T: DeserializeOwned>(&mut self, media: &'static Media) -> Option<Multipart<T>> {
-        let (rules, schema) = (self.call.operation.body?, media.schema?);
+        let schema = media.schema?;
         let body = self.call.body.take()?;
-        match Multipart::new(self.call.headers(), body, rules, schema) {
+        match Multipart::new(self.call.headers(), body, media, schema) {
             Ok(multipart) => Some(multipart),
             Err(failure) => {
                 Check::new(Location::Body, "", &mut self.violations).violation(Code::Format, failure.message);
@@ -286,9 +294,8 @@ impl Input<'_> {
     }
 
     /// A body of bytes that the handler reads as they arrive.
-    pub fn upload(&mut self) -> Option<Upload> {
-        let rules = self.call.operation.body?;
-        self.call.body.take().map(|body| Upload::new(body, rules))
+    pub fn upload(&mut self, media: &'static Media) -> Option<Upload> {
+        self.call.body.take().map(|body| Upload::new(body, media))
     }
 
     /// Ends the reading.
@@ -302,6 +309,13 @@ impl Input<'_> {
         let message = "the request breaks documented constraints".to_owned();
         Err(Failure { kind: FailureKind::Invalid, message, violations: self.violations })
     }
+}
+
+/// The media type that `Content-Type` names; any `+json` will do where JSON is taken.
+fn named(content_type: &str, declared: &'static [Media]) -> Option<&'static Media> {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let exact = declared.iter().find(|media| media.name == essence);
+    exact.or_else(|| declared.iter().find(|media| media.encoding == Encoding::Json && essence.ends_with("+json")))
 }
 
 /// A value that [`Input::finish`] has made sure of.
@@ -322,8 +336,8 @@ pub(super) fn malformed(message: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Malformed, message)
 }
 
-pub(super) fn too_large(rules: &BodyRules) -> Failure {
-    Failure::new(FailureKind::TooLarge, format!("the body may have {} bytes", rules.limit))
+pub(super) fn too_large(media: &Media) -> Failure {
+    Failure::new(FailureKind::TooLarge, format!("the body may have {} bytes", media.limit))
 }
 
 /// Text in the JSON type that the schema asks for; text that does not fit stays text and fails the check.

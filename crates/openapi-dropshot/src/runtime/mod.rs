@@ -18,7 +18,7 @@ pub use call::{Call, Input, default_value, preferred, required};
 pub use document::{Described, Document};
 pub use failure::{Code, Failure, FailureKind, Violation};
 pub use http::Method;
-pub use operation::{BodyRules, Encoding, Location, Media, Operation, Parameter, PathAlias, Requirement};
+pub use operation::{BodyRules, Case, Encoding, Location, Media, Naming, Operation, Parameter, PathAlias, Requirement};
 pub use reply::{Content, Reply, content, empty, json};
 pub use router::{Api, Incoming, Outgoing, Route, Routes, Unrouted, allow, catch_all, endpoint};
 

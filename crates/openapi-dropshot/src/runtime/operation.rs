@@ -76,8 +76,6 @@ pub enum Location {
 pub struct BodyRules {
     /// Whether there must be one.
     pub required: bool,
-    /// Bytes it may have.
-    pub limit: u64,
     /// The media types it may come in.
     pub media: &'static [Media],
 }
@@ -89,6 +87,8 @@ pub struct Media {
     pub name: &'static str,
     /// How it is read.
     pub encoding: Encoding,
+    /// Bytes it may have.
+    pub limit: u64,
     /// What it must fit.
     pub schema: Option<&'static Schema>,
 }
@@ -113,4 +113,24 @@ pub struct PathAlias {
     pub prefix: &'static str,
     /// The prefix of the document's paths.
     pub serves: &'static str,
+    /// How names are spelled below the other prefix; none if as the document spells them.
+    pub naming: Option<Naming>,
+}
+
+/// How the names of JSON properties are spelled below a path alias.
+#[derive(Debug)]
+pub struct Naming {
+    /// The convention.
+    pub case: Case,
+    /// The media type of JSON in this spelling, beside the usual ones.
+    pub media_type: Option<&'static str>,
+    /// The names that keep the document's spelling in answers.
+    pub keep: &'static [&'static str],
+}
+
+/// A convention for names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// `created_time`.
+    Snake,
 }

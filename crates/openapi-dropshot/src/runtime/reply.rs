@@ -5,9 +5,13 @@ use super::failure::{Failure, FailureKind};
 use super::{Response, Service};
 use bytes::Bytes;
 use dropshot::Body;
+use futures::{Stream, TryStreamExt as _};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, response};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use serde::Serialize;
+use sync_wrapper::SyncStream;
 
 /// The success of an operation: its body, and headers beside the usual ones.
 #[derive(Debug)]
@@ -46,7 +50,17 @@ impl Content {
         Content(Body::from(bytes.into()))
     }
 
-    /// Any body, such as a stream.
+    /// Bytes as they come. After an error the answer ends, so that the caller sees it is not whole.
+    pub fn stream<S, E>(bytes: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        // Bodies must be `Sync`, which few streams are.
+        Content(Body::wrap(StreamBody::new(SyncStream::new(bytes.map_ok(Frame::data)))))
+    }
+
+    /// Any body.
     pub fn body(body: Body) -> Self {
         Content(body)
     }

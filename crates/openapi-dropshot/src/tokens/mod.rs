@@ -4,7 +4,7 @@ mod operation;
 pub(crate) mod schema;
 pub(crate) mod wire;
 
-use crate::model::{Api, Tag};
+use crate::model::{Api, Naming, Tag};
 use crate::names::{ident, snake, static_name, type_name};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -51,7 +51,14 @@ fn root(api: &Api) -> TokenStream {
     });
     let aliases = api.aliases.iter().map(|alias| {
         let (prefix, serves) = (&alias.prefix, &alias.serves);
-        quote!(PathAlias { prefix: #prefix, serves: #serves })
+        let naming = match &alias.naming {
+            None => quote!(None),
+            Some(Naming { media_type, keep }) => {
+                let media_type = media_type.as_ref().map_or(quote!(None), |name| quote!(Some(#name)));
+                quote!(Some(runtime::Naming { case: runtime::Case::Snake, media_type: #media_type, keep: &[#(#keep),*] }))
+            }
+        };
+        quote!(PathAlias { prefix: #prefix, serves: #serves, naming: #naming })
     });
     quote! {
         #(#[doc = #docs] pub mod #modules;)*
@@ -59,7 +66,7 @@ fn root(api: &Api) -> TokenStream {
         pub mod schemas;
 
         #(pub use #modules::#traits;)*
-        use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+        use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
         use std::sync::Arc;
 
         /// `info.title` of the document.

@@ -192,9 +192,9 @@ fn description(operation: &Operation) -> TokenStream {
     let body = match &operation.body {
         None => quote!(None),
         Some(body) => {
-            let (required, limit) = (body.required, body.limit);
+            let required = body.required;
             let media = body.media.iter().map(|media| {
-                let name = &media.name;
+                let (name, limit) = (&media.name, media.limit);
                 let encoding = match media.encoding {
                     Encoding::Json => quote!(Encoding::Json),
                     Encoding::Form => quote!(Encoding::Form),
@@ -208,9 +208,9 @@ fn description(operation: &Operation) -> TokenStream {
                     }
                     None => quote!(None),
                 };
-                quote!(Media { name: #name, encoding: #encoding, schema: #schema })
+                quote!(Media { name: #name, encoding: #encoding, limit: #limit, schema: #schema })
             });
-            quote!(Some(&BodyRules { required: #required, limit: #limit, media: &[#(#media),*] }))
+            quote!(Some(&BodyRules { required: #required, media: &[#(#media),*] }))
         }
     };
     let security = operation.security.iter().map(|alternative| {
@@ -311,15 +311,13 @@ fn read_body(operation: &Operation, body: &Body, types: &Types<'_>) -> TokenStre
         let schema_type = media.schema.as_ref().map(|name| types.path(name));
         match (media.encoding, media.files) {
             (Encoding::Multipart, true) => quote!(input.multipart::<#schema_type>(media)),
-            (Encoding::Bytes, _) => quote!(input.upload()),
+            (Encoding::Bytes, _) => quote!(input.upload(media)),
             _ => quote!(input.body::<#schema_type>(media).await?),
         }
     };
     if is_one_type(body) {
         let value = body.media.first().map(read);
-        let media =
-            if body.media.iter().all(|media| media.encoding == Encoding::Bytes) { quote!(_) } else { quote!(media) };
-        return quote!(let body = match input.media()? { Some(#media) => #value, None => None };);
+        return quote!(let body = match input.media()? { Some(media) => #value, None => None };);
     }
     let name = item(operation, "Body");
     let arms = body.media.iter().map(|media| {

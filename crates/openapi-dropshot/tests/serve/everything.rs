@@ -76,6 +76,10 @@ impl InputsApi for Mirror {
         }
     }
 
+    async fn patch_note(&self, _: &Call, (): (), body: Option<Link>) -> Result<Reply<Echo>, Problem> {
+        echo(body.map_or_else(|| "nothing".to_owned(), |link| link.url))
+    }
+
     async fn send_bytes(&self, call: &Call, (): (), mut body: Upload) -> Result<Reply<Echo>, Problem> {
         let mut length = 0;
         while let Some(chunk) = body.chunk().await? {
@@ -102,6 +106,10 @@ async fn read_files(mut parts: Multipart<Files>) -> Result<String, Problem> {
 impl OutputsApi for Mirror {
     async fn choose_dialect(&self, _: &Call, (): ()) -> Result<Reply<Echo>, Problem> {
         echo("dialect")
+    }
+
+    async fn open_attachment(&self, _: &Call) -> Result<Reply<Content>, Problem> {
+        Ok(Reply::new(Content::bytes("GIF89a")).header(CONTENT_TYPE, HeaderValue::from_static("image/gif")))
     }
 
     async fn choose_text(&self, _: &Call) -> Result<Reply<Content>, Problem> {
@@ -311,6 +319,31 @@ async fn files_and_fields_share_a_body() {
 }
 
 #[tokio::test]
+async fn each_media_type_has_its_own_limit() {
+    let server = open();
+    let long = format!("https://example.com/{}", "x".repeat(300));
+    json_of(server.post("/v1/files").json(&json!({"url": long})), 413).await;
+    let file = |length: usize| Part::bytes(vec![b'x'; length]).file_name("x");
+    let form = |length| reqwest::multipart::Form::new().part("first", file(length)).text("note", "x");
+    json_of(server.post("/v1/files").multipart(form(90_000)), 202).await;
+    json_of(server.post("/v1/files").multipart(form(100_000)), 413).await;
+}
+
+#[tokio::test]
+async fn an_optional_body_may_be_said_to_be_empty() {
+    let server = open();
+    let patch = || server.request(Method::PATCH, "/v1/notes").header(CONTENT_TYPE, "application/json+merge-patch");
+    for body in ["", "\"\"", " \"\" "] {
+        assert_eq!(json_of(patch().body(body), 200).await["text"], "nothing", "{body:?}");
+    }
+    let link = json!({"url": "https://example.com/x"});
+    assert_eq!(json_of(patch().body(link.to_string()), 200).await["text"], link["url"]);
+    for body in ["\" \"", "null", "[]", "0"] {
+        assert_eq!(violations(&json_of(patch().body(body), 400).await), ["Body  Type"], "{body:?}");
+    }
+}
+
+#[tokio::test]
 async fn bytes_are_read_as_they_come() {
     let server = open();
     let patch = |media: &str| server.request(Method::PATCH, "/v1/bytes").header(CONTENT_TYPE, media);
@@ -338,6 +371,9 @@ async fn answers_have_the_status_and_the_type_of_the_document() {
     let text = answer_of(server.get("/v1/texts").header(ACCEPT, "text/plain, */*;q=0.1"), 200).await;
     assert_eq!(text.headers()[CONTENT_TYPE], "text/plain");
     json_of(server.get("/v1/texts").header(ACCEPT, "application/json"), 406).await;
+    // What nobody can promise beforehand cannot be unacceptable either.
+    let attachment = answer_of(server.get("/v1/attachments").header(ACCEPT, "text/plain"), 200).await;
+    assert_eq!(attachment.headers()[CONTENT_TYPE], "image/gif");
     // A HEAD of its own goes before the one that follows from GET.
     let head = answer_of(server.request(Method::HEAD, "/v1/texts"), 200).await;
     assert_eq!(head.headers()[LOCATION], "/v1/texts");

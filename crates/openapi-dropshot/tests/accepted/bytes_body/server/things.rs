@@ -41,16 +41,17 @@ pub static PUT_BLOB: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 1048576u64,
             media: &[
                 Media {
                     name: "application/octet-stream",
                     encoding: Encoding::Bytes,
+                    limit: 1048576u64,
                     schema: None,
                 },
                 Media {
                     name: "image/png",
                     encoding: Encoding::Bytes,
+                    limit: 1048576u64,
                     schema: None,
                 },
             ],
@@ -72,7 +73,7 @@ impl PutBlobOperation {
             let mut input = call.input();
             let path_id = input.parameter::<String>(&PUT_BLOB__PATH_ID);
             let body = match input.media()? {
-                Some(_) => input.upload(),
+                Some(media) => input.upload(media),
                 None => None,
             };
             input.finish()?;

@@ -24,11 +24,11 @@ pub static CREATE_TOKEN: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/x-www-form-urlencoded",
                     encoding: Encoding::Form,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::TOKEN_REQUEST),
                 },
             ],

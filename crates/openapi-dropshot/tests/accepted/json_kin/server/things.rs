@@ -26,16 +26,17 @@ pub static CHANGE_THING: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/merge-patch+json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::THING),
                 },
                 Media {
                     name: "application/json+merge-patch",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::THING),
                 },
             ],

@@ -24,11 +24,11 @@ pub static MAKE_THING: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::THING),
                 },
             ],

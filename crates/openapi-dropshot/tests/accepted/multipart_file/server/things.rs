@@ -24,11 +24,11 @@ pub static ADD_PHOTO: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 10485760u64,
             media: &[
                 Media {
                     name: "multipart/form-data",
                     encoding: Encoding::Multipart,
+                    limit: 10485760u64,
                     schema: Some(&super::schemas::PHOTO),
                 },
             ],

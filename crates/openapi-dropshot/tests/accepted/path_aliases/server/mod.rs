@@ -4,7 +4,7 @@ pub mod things;
 /// The named schemas that requests are checked against.
 pub mod schemas;
 pub use things::ThingsApi;
-use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
 use std::sync::Arc;
 /// `info.title` of the document.
 pub const TITLE: &str = "Path aliases";
@@ -19,10 +19,21 @@ pub static PATH_ALIASES: &[PathAlias] = &[
     PathAlias {
         prefix: "/v1/tenants/{tenant_id}",
         serves: "/v1",
+        naming: None,
     },
     PathAlias {
         prefix: "/latest",
         serves: "/v1",
+        naming: None,
+    },
+    PathAlias {
+        prefix: "/",
+        serves: "/v1",
+        naming: Some(runtime::Naming {
+            case: runtime::Case::Snake,
+            media_type: Some("application/vnd.things+json"),
+            keep: &["isOld"],
+        }),
     },
 ];
 /// Registers every operation with dropshot.

@@ -4,7 +4,7 @@ pub mod mod_;
 /// The named schemas that requests are checked against.
 pub mod schemas;
 pub use mod_::ModApi;
-use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
 use std::sync::Arc;
 /// `info.title` of the document.
 pub const TITLE: &str = "Reserved words";

@@ -278,11 +278,11 @@ pub static UPLOAD: Operation = Operation {
     body: Some(
         &BodyRules {
             required: false,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "text/plain",
                     encoding: Encoding::Bytes,
+                    limit: 65536u64,
                     schema: None,
                 },
             ],
@@ -324,11 +324,11 @@ pub static REGISTER: Operation = Operation {
     body: Some(
         &BodyRules {
             required: false,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::STRING),
                 },
             ],
@@ -405,7 +405,7 @@ impl UploadOperation {
             let mut input = call.input();
             let query_id = input.parameter::<String>(&UPLOAD__QUERY_ID);
             let body = match input.media()? {
-                Some(_) => input.upload(),
+                Some(media) => input.upload(media),
                 None => None,
             };
             input.finish()?;

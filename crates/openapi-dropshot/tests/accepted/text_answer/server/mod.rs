@@ -4,7 +4,7 @@ pub mod things;
 /// The named schemas that requests are checked against.
 pub mod schemas;
 pub use things::ThingsApi;
-use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
 use std::sync::Arc;
 /// `info.title` of the document.
 pub const TITLE: &str = "Text answer";
@@ -13,7 +13,7 @@ pub const VERSION: &str = "1.0.0";
 /// The document as JSON.
 pub static DOCUMENT: Document = Document::new(include_str!("../openapi.json"));
 /// Every operation, in the order of the document.
-pub static OPERATIONS: &[&Operation] = &[&things::GET_REPORT];
+pub static OPERATIONS: &[&Operation] = &[&things::GET_REPORT, &things::GET_ATTACHMENT];
 /// The prefixes under which paths are served as well.
 pub static PATH_ALIASES: &[PathAlias] = &[];
 /// Registers every operation with dropshot.

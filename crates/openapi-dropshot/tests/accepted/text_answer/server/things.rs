@@ -13,6 +13,11 @@ pub trait ThingsApi: Service {
         &self,
         call: &Call,
     ) -> impl Future<Output = Result<Reply<Content>, Self::Error>> + Send;
+    /// `GET /attachment`; open to everybody.
+    fn get_attachment(
+        &self,
+        call: &Call,
+    ) -> impl Future<Output = Result<Reply<Content>, Self::Error>> + Send;
 }
 /// `getReport`.
 pub static GET_REPORT: Operation = Operation {
@@ -31,11 +36,38 @@ impl Described for GetReportOperation {
     const OPERATION: &'static Operation = &GET_REPORT;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+/// `getAttachment`.
+pub static GET_ATTACHMENT: Operation = Operation {
+    id: "getAttachment",
+    method: Method::GET,
+    path: "/attachment",
+    parameters: &[],
+    body: None,
+    produces: &["*/*"],
+    status: 200u16,
+    errors: &[],
+    security: &[],
+};
+enum GetAttachmentOperation {}
+impl Described for GetAttachmentOperation {
+    const OPERATION: &'static Operation = &GET_ATTACHMENT;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 impl GetReportOperation {
     async fn handle<S: ThingsApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
             call.negotiate()?;
             ThingsApi::get_report(&*service, &call).await
+        }
+            .await;
+        runtime::content(&*service, &call, outcome)
+    }
+}
+impl GetAttachmentOperation {
+    async fn handle<S: ThingsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            call.negotiate()?;
+            ThingsApi::get_attachment(&*service, &call).await
         }
             .await;
         runtime::content(&*service, &call, outcome)
@@ -47,6 +79,14 @@ pub(super) fn register<S: ThingsApi>(
 ) -> Result<(), dropshot::ApiDescriptionRegisterError> {
     api.register(
         runtime::endpoint::<GetReportOperation, S, _, _>(GetReportOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            GetAttachmentOperation,
+            S,
+            _,
+            _,
+        >(GetAttachmentOperation::handle),
     )?;
     Ok(())
 }

@@ -38,16 +38,17 @@ pub static ADD_PHOTO: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::PHOTO_LINK),
                 },
                 Media {
                     name: "multipart/form-data",
                     encoding: Encoding::Multipart,
+                    limit: 5242880u64,
                     schema: Some(&super::schemas::PHOTO),
                 },
             ],
@@ -72,16 +73,17 @@ pub static CREATE_TOKEN: Operation = Operation {
     body: Some(
         &BodyRules {
             required: false,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::PHOTO_LINK),
                 },
                 Media {
                     name: "application/x-www-form-urlencoded",
                     encoding: Encoding::Form,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::PHOTO_LINK),
                 },
             ],

@@ -7,7 +7,7 @@ pub mod small_things;
 pub mod schemas;
 pub use big_things::BigThingsApi;
 pub use small_things::SmallThingsApi;
-use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
 use std::sync::Arc;
 /// `info.title` of the document.
 pub const TITLE: &str = "Two tags";

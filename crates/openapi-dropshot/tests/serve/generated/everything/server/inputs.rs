@@ -72,6 +72,15 @@ pub trait InputsApi: Service {
     ) -> impl Future<
         Output = Result<Reply<crate::generated::everything::types::Echo>, Self::Error>,
     > + Send;
+    /// `PATCH /v1/notes`; `token`.
+    fn patch_note(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        body: Option<crate::generated::everything::types::Link>,
+    ) -> impl Future<
+        Output = Result<Reply<crate::generated::everything::types::Echo>, Self::Error>,
+    > + Send;
 }
 /// The query of `readParameters`.
 #[derive(Clone, Debug)]
@@ -327,16 +336,17 @@ pub static SEND_JSON: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::EVERYTHING),
                 },
                 Media {
                     name: "application/merge-patch+json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::EVERYTHING),
                 },
             ],
@@ -368,11 +378,11 @@ pub static REPLACE_SHAPE: Operation = Operation {
     body: Some(
         &BodyRules {
             required: false,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::SHAPE),
                 },
             ],
@@ -404,16 +414,17 @@ pub static SEND_FORM: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/x-www-form-urlencoded",
                     encoding: Encoding::Form,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::FORM),
                 },
                 Media {
                     name: "multipart/form-data",
                     encoding: Encoding::Multipart,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::FORM),
                 },
             ],
@@ -453,16 +464,17 @@ pub static SEND_FILES: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 100000u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 200u64,
                     schema: Some(&super::schemas::LINK),
                 },
                 Media {
                     name: "multipart/form-data",
                     encoding: Encoding::Multipart,
+                    limit: 100000u64,
                     schema: Some(&super::schemas::FILES),
                 },
             ],
@@ -494,16 +506,17 @@ pub static SEND_BYTES: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 1000u64,
             media: &[
                 Media {
                     name: "application/octet-stream",
                     encoding: Encoding::Bytes,
+                    limit: 1000u64,
                     schema: None,
                 },
                 Media {
                     name: "text/plain",
                     encoding: Encoding::Bytes,
+                    limit: 1000u64,
                     schema: None,
                 },
             ],
@@ -524,6 +537,42 @@ pub static SEND_BYTES: Operation = Operation {
 enum SendBytesOperation {}
 impl Described for SendBytesOperation {
     const OPERATION: &'static Operation = &SEND_BYTES;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+/// `patchNote`.
+pub static PATCH_NOTE: Operation = Operation {
+    id: "patchNote",
+    method: Method::PATCH,
+    path: "/v1/notes",
+    parameters: &[],
+    body: Some(
+        &BodyRules {
+            required: false,
+            media: &[
+                Media {
+                    name: "application/json+merge-patch",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::LINK),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json"],
+    status: 200u16,
+    errors: &[(0u16, "Problem")],
+    security: &[
+        &[
+            Requirement {
+                scheme: "token",
+                scopes: &[],
+            },
+        ],
+    ],
+};
+enum PatchNoteOperation {}
+impl Described for PatchNoteOperation {
+    const OPERATION: &'static Operation = &PATCH_NOTE;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
 impl ReadParametersOperation {
@@ -681,12 +730,31 @@ impl SendBytesOperation {
             call.negotiate()?;
             let mut input = call.input();
             let body = match input.media()? {
-                Some(_) => input.upload(),
+                Some(media) => input.upload(media),
                 None => None,
             };
             input.finish()?;
             InputsApi::send_bytes(&*service, &call, caller, runtime::required(body)?)
                 .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl PatchNoteOperation {
+    async fn handle<S: InputsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let body = match input.media()? {
+                Some(media) => {
+                    input.body::<crate::generated::everything::types::Link>(media).await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            InputsApi::patch_note(&*service, &call, caller, body).await
         }
             .await;
         runtime::json(&*service, &call, outcome)
@@ -723,6 +791,9 @@ pub(super) fn register<S: InputsApi>(
     )?;
     api.register(
         runtime::endpoint::<SendBytesOperation, S, _, _>(SendBytesOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<PatchNoteOperation, S, _, _>(PatchNoteOperation::handle),
     )?;
     Ok(())
 }

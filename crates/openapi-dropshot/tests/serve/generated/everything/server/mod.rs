@@ -7,7 +7,7 @@ pub mod outputs;
 pub mod schemas;
 pub use inputs::InputsApi;
 pub use outputs::OutputsApi;
-use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
 use std::sync::Arc;
 /// `info.title` of the document.
 pub const TITLE: &str = "Everything";
@@ -23,7 +23,9 @@ pub static OPERATIONS: &[&Operation] = &[
     &inputs::SEND_FORM,
     &inputs::SEND_FILES,
     &inputs::SEND_BYTES,
+    &inputs::PATCH_NOTE,
     &outputs::CHOOSE_DIALECT,
+    &outputs::OPEN_ATTACHMENT,
     &outputs::CHOOSE_TEXT,
     &outputs::CHECK_TEXTS,
     &outputs::FOLLOW,
@@ -34,6 +36,7 @@ pub static PATH_ALIASES: &[PathAlias] = &[
     PathAlias {
         prefix: "/v1/tenants/{tenant_id}",
         serves: "/v1",
+        naming: None,
     },
 ];
 /// Registers every operation with dropshot.

@@ -16,6 +16,11 @@ pub trait OutputsApi: Service {
     ) -> impl Future<
         Output = Result<Reply<crate::generated::everything::types::Echo>, Self::Error>,
     > + Send;
+    /// `GET /v1/attachments`; open to everybody.
+    fn open_attachment(
+        &self,
+        call: &Call,
+    ) -> impl Future<Output = Result<Reply<Content>, Self::Error>> + Send;
     /// `GET /v1/texts`; open to everybody.
     fn choose_text(
         &self,
@@ -60,6 +65,23 @@ pub static CHOOSE_DIALECT: Operation = Operation {
 enum ChooseDialectOperation {}
 impl Described for ChooseDialectOperation {
     const OPERATION: &'static Operation = &CHOOSE_DIALECT;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+/// `openAttachment`.
+pub static OPEN_ATTACHMENT: Operation = Operation {
+    id: "openAttachment",
+    method: Method::GET,
+    path: "/v1/attachments",
+    parameters: &[],
+    body: None,
+    produces: &["*/*"],
+    status: 200u16,
+    errors: &[(0u16, "Problem")],
+    security: &[],
+};
+enum OpenAttachmentOperation {}
+impl Described for OpenAttachmentOperation {
+    const OPERATION: &'static Operation = &OPEN_ATTACHMENT;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
 /// `chooseText`.
@@ -158,6 +180,16 @@ impl ChooseDialectOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl OpenAttachmentOperation {
+    async fn handle<S: OutputsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            call.negotiate()?;
+            OutputsApi::open_attachment(&*service, &call).await
+        }
+            .await;
+        runtime::content(&*service, &call, outcome)
+    }
+}
 impl ChooseTextOperation {
     async fn handle<S: OutputsApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -207,6 +239,14 @@ pub(super) fn register<S: OutputsApi>(
             _,
             _,
         >(ChooseDialectOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            OpenAttachmentOperation,
+            S,
+            _,
+            _,
+        >(OpenAttachmentOperation::handle),
     )?;
     api.register(
         runtime::endpoint::<ChooseTextOperation, S, _, _>(ChooseTextOperation::handle),

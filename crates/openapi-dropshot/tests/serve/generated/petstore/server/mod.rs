@@ -10,7 +10,7 @@ pub mod schemas;
 pub use pets::PetsApi;
 pub use orders::OrdersApi;
 pub use shop::ShopApi;
-use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
 use std::sync::Arc;
 /// `info.title` of the document.
 pub const TITLE: &str = "Corner pet shop";

@@ -29,16 +29,17 @@ pub static PLACE_ORDER: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::NEW_ORDER),
                 },
                 Media {
                     name: "application/x-www-form-urlencoded",
                     encoding: Encoding::Form,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::NEW_ORDER),
                 },
             ],

@@ -180,11 +180,11 @@ pub static ADD_PET: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 4096u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 4096u64,
                     schema: Some(&super::schemas::NEW_PET),
                 },
             ],
@@ -315,11 +315,11 @@ pub static CHANGE_PET: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/merge-patch+json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::PET_CHANGE),
                 },
             ],
@@ -398,11 +398,11 @@ pub static UPLOAD_PHOTO: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 1048576u64,
             media: &[
                 Media {
                     name: "multipart/form-data",
                     encoding: Encoding::Multipart,
+                    limit: 1048576u64,
                     schema: Some(&super::schemas::PHOTO_UPLOAD),
                 },
             ],

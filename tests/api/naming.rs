@@ -1,0 +1,127 @@
+//! The unversioned addresses, where names are in snake_case.
+
+use crate::support::{Answer, Server};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+const MEDIA_TYPE: &str = "application/vnd.chatkitty+json";
+
+#[tokio::test]
+async fn names_are_in_snake_case_both_ways() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    let body = json!({"name": "ada", "display_name": "Ada", "is_guest": true, "properties": {"favouriteColour": {"hexCode": 1}}});
+    let request = caller.request(Method::POST, "/users").header("content-type", MEDIA_TYPE).body(body.to_string());
+    let made = Answer::of(request).await.ok();
+    assert_eq!(made["display_name"], "Ada");
+    assert_eq!(made["isGuest"], true, "the one name that stays: {made}");
+    assert_eq!(made["properties"], json!({"favouriteColour": {"hexCode": 1}}), "what the client made up stays");
+    assert!(made.get("displayName").is_none() && made.get("display_picture_url").is_some(), "{made}");
+
+    let versioned = caller.get(&format!("/v1/users/{}", made["id"])).await.ok();
+    assert_eq!(versioned["displayName"], "Ada");
+    assert_eq!(versioned["isGuest"], true);
+}
+
+#[tokio::test]
+async fn both_spellings_are_taken_in_bodies() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    let made = caller.post("/users", json!({"name": "ada", "displayName": "Ada"})).await.ok();
+    assert_eq!(made["display_name"], "Ada");
+}
+
+#[tokio::test]
+async fn links_stay_within_the_spelling() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    caller.user("ada").await;
+    let mut page = caller.get("/users?page=0&size=25").await.ok();
+    let user = page["_embedded"]["users"][0].take();
+    for link in [&page["_links"]["self"], &user["_links"]["self"], &user["_links"]["application"]] {
+        let href = link["href"].as_str().expect("a link");
+        assert!(href.starts_with(&format!("{}/applications/", server.url)), "{href}");
+        caller.get(href).await.ok();
+    }
+    let found = caller.get(user["_links"]["self"]["href"].as_str().expect("a link")).await.ok();
+    assert_eq!(found["display_name"], "ada");
+}
+
+#[tokio::test]
+async fn the_media_type_is_the_clients() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    for (accept, expected) in [
+        ("application/vnd.chatkitty+json,*/*;q=0.8", MEDIA_TYPE),
+        ("application/json", "application/json"),
+        ("application/hal+json", "application/hal+json"),
+    ] {
+        let answer = Answer::of(caller.request(Method::GET, "/users").header("accept", accept)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("content-type"), expected, "for {accept}");
+    }
+    let answer = Answer::of(caller.request(Method::GET, "/v1/users").header("accept", MEDIA_TYPE)).await;
+    assert_eq!(answer.status, StatusCode::NOT_ACCEPTABLE, "the documented spelling has its own media types");
+}
+
+#[tokio::test]
+async fn faults_name_what_was_sent() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    caller.post("/users", json!({"name": "ada", "display_name": 7})).await.faults(&[("display_name", "invalid")]);
+    let members = json!([{"username": 1}]);
+    let answer = caller.post("/channels", json!({"type": "PUBLIC", "name": "lobby", "members": members})).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
+    let truncated = caller.request(Method::POST, "/users").header("content-type", "application/json").body("{\"na");
+    assert_eq!(Answer::of(truncated).await.status, 400);
+}
+
+#[tokio::test]
+async fn bodies_have_their_limit() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    let answer = caller.post("/users", json!({"name": "ada", "display_name": "a".repeat(9_000_000)})).await;
+    assert_eq!(answer.status, 413, "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_documents_own_paths_come_first() {
+    let server = Server::start().await;
+    server.stranger().get("/health/live").await.ok();
+    let answer = server.stranger().get("/nothing").await;
+    assert_eq!(answer.status, 404);
+    let answer = server.stranger().get("/users").await;
+    assert_eq!(answer.status, 401, "{answer:?}");
+    let options = Answer::of(server.stranger().request(Method::OPTIONS, "/users")).await;
+    assert_eq!(options.header("allow"), "GET, HEAD, OPTIONS, POST");
+    let slash = server.stranger().get("/users/").await;
+    assert_eq!((slash.status.as_u16(), slash.header("location")), (308, "/users"));
+}
+
+/// The translation knows names only; so a name must not stand for both what the document describes and what clients
+/// make up.
+#[test]
+fn no_name_means_two_things() {
+    let document = chatkitty_platform::generated::server::DOCUMENT.json();
+    let schemas = document["components"]["schemas"].as_object().expect("schemas");
+    let resolve = |schema: &Value| match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).expect("a component").clone(),
+        None => schema.clone(),
+    };
+    let mut kinds = std::collections::BTreeMap::new();
+    for (schema, name, property) in schemas.iter().flat_map(|(schema, body)| {
+        let properties = body["properties"].as_object().into_iter().flatten();
+        properties.map(move |(name, property)| (schema, name, property))
+    }) {
+        let property = resolve(property);
+        if property["type"] == "object" {
+            let free = property.get("properties").is_none();
+            let (known, first) = *kinds.entry(name).or_insert((free, schema));
+            assert_eq!(
+                known, free,
+                "`{name}` is described in one of {schema} and {first} and free in the other: rename one of them, \
+                 or teach src/naming.rs which is which"
+            );
+        }
+    }
+}
