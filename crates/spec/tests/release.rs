@@ -8,11 +8,15 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 const RELEASE: &str = "releases/openapi.yaml";
+const ACCEPTED: &str = "releases/accepted.txt";
+
+fn text(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{file} cannot be read: {error}"))
+}
 
 fn read(file: &str) -> Document {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file);
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{file} cannot be read: {error}"));
-    Document::read(file, &text).unwrap_or_else(|error| panic!("{error}"))
+    Document::read(file, &text(file)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 static RELEASED: LazyLock<Document> = LazyLock::new(|| read(RELEASE));
@@ -47,15 +51,15 @@ fn break_it(document: &mut Value) {
 fn the_document_may_follow_the_released_one() {
     diff(&RELEASED, &read("openapi.yaml"))
         .expect("generated code is Rust")
-        .gate()
-        .unwrap_or_else(|error| panic!("{error}"));
+        .gate(&text(ACCEPTED))
+        .unwrap_or_else(|error| panic!("{ACCEPTED}: {error}"));
 }
 
 #[test]
 fn a_planted_break_is_caught_and_the_next_step_told() {
     let error = diff(&RELEASED, &edited(break_it))
         .expect("generated code is Rust")
-        .gate()
+        .gate("")
         .expect_err("the break is let through");
     assert!(error.contains("breaking: the query parameter `planted` is new and required"), "{error}");
     assert!(error.contains(&format!("raise `info.version` in openapi.yaml to {}.0.0", major() + 1)), "{error}");
@@ -69,8 +73,19 @@ fn a_break_passes_with_the_next_major_version_and_not_with_a_minor_one() {
             document["info"]["version"] = json!(version);
         });
         let diff = diff(&RELEASED, &new).expect("generated code is Rust");
-        assert_eq!(diff.gate().is_ok(), passes, "{version}");
+        assert_eq!(diff.gate("").is_ok(), passes, "{version}");
     }
+}
+
+#[test]
+fn a_break_passes_that_was_accepted_and_no_line_may_be_idle() {
+    let new = edited(break_it);
+    let diff = diff(&RELEASED, &new).expect("generated code is Rust");
+    let error = diff.gate("").expect_err("the break is let through");
+    let line = error.lines().last().expect("the message ends with the line that would accept it");
+    assert_eq!(diff.gate(&format!("# It was never sent.\n{line}\n")), Ok(()));
+    let error = diff.gate(&format!("{line}\n/info nothing\n")).expect_err("an idle line is let through");
+    assert!(error.ends_with("remove it:\n/info nothing"), "{error}");
 }
 
 #[test]
@@ -83,5 +98,5 @@ fn an_addition_passes() {
     });
     let diff = diff(&RELEASED, &new).expect("generated code is Rust");
     assert!(diff.to_string().contains("plantedOperation"), "{diff}");
-    assert_eq!(diff.gate(), Ok(()));
+    assert_eq!(diff.gate(""), Ok(()));
 }

@@ -104,24 +104,44 @@ impl Diff<'_> {
         self.changes.iter().filter(|change| change.severity == severity).count()
     }
 
-    /// Whether the new document may follow the old one as a release: nothing breaks, or the major version was raised.
+    /// Whether the new document may follow the old one as a release: nothing breaks but what was accepted, or the major
+    /// version was raised.
+    ///
+    /// `accepted` has a line for each break that was weighed: the pointer and the message. Lines that are empty or start
+    /// with `#` do not count.
     ///
     /// # Errors
-    /// What breaks, and the two ways out.
-    pub fn gate(&self) -> Result<(), String> {
+    /// What breaks, and the ways out.
+    pub fn gate(&self, accepted: &str) -> Result<(), String> {
         let (old, new) = (&self.old.api.version, &self.new.api.version);
         let (Some(before), Some(after)) = (major(old), major(new)) else {
             return Err(format!("`{old}` or `{new}` is not a version: write `info.version` as `major.minor.patch`"));
         };
-        if !self.is_breaking() || after > before {
+        if after > before {
             return Ok(());
         }
-        Err(format!(
-            "{self}\nThis breaks clients of the released version {old}. Either keep what they rely on, beside what is new, \
-             or raise `info.version` in {} to {}.0.0.",
-            self.new.file,
-            before + 1
-        ))
+        let lines = || accepted.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let line = |change: &Change| format!("{} {}", change.pointer, change.message);
+        let (known, refused): (Vec<_>, Vec<_>) = self
+            .changes
+            .iter()
+            .filter(|change| change.severity == Severity::Breaking)
+            .partition(|change| lines().any(|accepted| accepted == line(change)));
+        if let Some(first) = refused.first() {
+            let shown: String = refused.iter().map(|change| self.shown(change).to_string()).collect();
+            return Err(format!(
+                "{shown}This breaks clients of the released version {old}. Keep what they rely on, beside what is new, or \
+                 raise `info.version` in {} to {}.0.0. What harms no client in truth is accepted by a line and its \
+                 reason, such as\n{}",
+                self.new.file,
+                before + 1,
+                line(first)
+            ));
+        }
+        match lines().find(|accepted| !known.iter().any(|change| line(change) == *accepted)) {
+            Some(idle) => Err(format!("nothing breaks that is accepted by this line; remove it:\n{idle}")),
+            None => Ok(()),
+        }
     }
 }
 

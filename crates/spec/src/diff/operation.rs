@@ -34,11 +34,12 @@ pub(super) fn compare(old: &Api, new: &Api) -> Vec<Found> {
     let order: HashMap<_, _> = listed.enumerate().map(|(index, id)| (id, index)).collect();
     let Changes { schemas, mut found, .. } = changes;
     found.extend(schemas.compare());
+    let mut found = merge(found);
     for change in &mut found {
         change.operations.sort_by_key(|id| order.get(id.as_str()));
         change.operations.dedup();
     }
-    merge(found)
+    found
 }
 
 /// What two operations share, such as a parameter or an answer that both refer to, changes once.
@@ -362,10 +363,15 @@ impl<'a> Changes<'a> {
             }
             _ => {}
         }
-        if was.limit != is.limit {
-            let rule = if is.limit < was.limit { Rule::BodyLimitLowered } else { Rule::BodyLimitRaised };
-            let message = format!("a request body may have {} bytes, and could have {}", is.limit, was.limit);
-            self.report(rule, (Side::New, &below(&after, "x-body-limit")), id, message);
+        for media in &is.media {
+            let Some(same) = was.media.iter().find(|same| same.name == media.name) else { continue };
+            if same.limit != media.limit {
+                let rule = if media.limit < same.limit { Rule::BodyLimitLowered } else { Rule::BodyLimitRaised };
+                let message = format!("a request body may have {} bytes, and could have {}", media.limit, same.limit);
+                let own = below(&below(&below(&after, "content"), &media.name), "x-body-limit");
+                let spot = if value(self.new, &own).is_null() { below(&after, "x-body-limit") } else { own };
+                self.report(rule, (Side::New, &spot), id, message);
+            }
         }
         self.content("the request", &before, &after, Direction::Request, id);
     }

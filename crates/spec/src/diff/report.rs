@@ -1,6 +1,6 @@
 //! How a comparison is shown: to people, and to programs.
 
-use super::{Change, Diff, Difference, Effect, Severity, Side};
+use super::{Change, Diff, Difference, Direction, Effect, Severity, Side};
 use crate::document::Document;
 use serde_json::{Value, json};
 use std::fmt;
@@ -12,7 +12,7 @@ impl fmt::Display for Diff<'_> {
     /// Prints the changes the way compilers print findings, so that editors find the place, then the effect on the code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for change in &self.changes {
-            self.change(f, change)?;
+            self.shown(change).fmt(f)?;
         }
         if !self.effects.is_empty() {
             writeln!(f, "in the Rust code:")?;
@@ -29,26 +29,29 @@ impl fmt::Display for Diff<'_> {
 }
 
 impl Diff<'_> {
-    fn change(&self, f: &mut fmt::Formatter<'_>, change: &Change) -> fmt::Result {
-        let Change { place, pointer, message, .. } = change;
-        let severity = match change.severity {
-            Severity::Breaking => "breaking",
-            Severity::Safe => "safe",
-        };
-        let file = &self.document(change.side).file;
-        writeln!(f, "{file}:{}:{}: {severity}: {message}", place.line, place.column)?;
-        writeln!(f, "  at {pointer}")?;
-        if change.operations.is_empty() {
-            return Ok(());
-        }
-        let whose = match change.direction {
-            None => "in",
-            Some(super::Direction::Request) => "in requests of",
-            Some(super::Direction::Response) => "in answers of",
-        };
-        let (listed, rest) = change.operations.split_at(change.operations.len().min(LISTED));
-        write!(f, "  {whose} {}", listed.join(", "))?;
-        if rest.is_empty() { writeln!(f) } else { writeln!(f, " and {} more", rest.len()) }
+    /// A change the way compilers print findings.
+    pub(super) fn shown(&self, change: &Change) -> impl fmt::Display {
+        fmt::from_fn(move |f| {
+            let Change { place, pointer, message, .. } = change;
+            let severity = match change.severity {
+                Severity::Breaking => "breaking",
+                Severity::Safe => "safe",
+            };
+            let file = &self.document(change.side).file;
+            writeln!(f, "{file}:{}:{}: {severity}: {message}", place.line, place.column)?;
+            writeln!(f, "  at {pointer}")?;
+            if change.operations.is_empty() {
+                return Ok(());
+            }
+            let whose = match change.direction {
+                None => "in",
+                Some(Direction::Request) => "in requests of",
+                Some(Direction::Response) => "in answers of",
+            };
+            let (listed, rest) = change.operations.split_at(change.operations.len().min(LISTED));
+            write!(f, "  {whose} {}", listed.join(", "))?;
+            if rest.is_empty() { writeln!(f) } else { writeln!(f, " and {} more", rest.len()) }
+        })
     }
 
     fn document(&self, side: Side) -> &Document {
