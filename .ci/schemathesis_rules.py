@@ -46,6 +46,8 @@ def before_call(context, case, kwargs) -> None:
             keep_creation_rules(case.body, random)
         case "sendChannelMessage":
             keep_message_rules(case.body, random)
+        case "addChannelMember" | "addChannelModerator" | "sendChannelInvite" if random:
+            keep_roster_rules(case, operation)
 
 
 def keep_cursor_rules(query: dict) -> None:
@@ -66,6 +68,16 @@ def keep_creation_rules(body: dict, random: bool) -> None:
         body["members"] = [ASMITH]
         if body["type"] == "DIRECT":
             body["creator"] = JDOE
+
+
+def keep_roster_rules(case, operation: str) -> None:
+    """There is such a user, who is a member before being a moderator."""
+    case.path_parameters["id"] = 2
+    match operation:
+        case "sendChannelInvite":
+            case.body["user"] = {"username": "leaver"}
+        case _:
+            case.body = ASMITH
 
 
 def keep_message_rules(body: dict, random: bool) -> None:

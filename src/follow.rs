@@ -38,6 +38,8 @@ macro_rules! page {
 
 page!(PagedModelChatUserResource of users: types::ChatUserResource);
 page!(PagedModelChannelResource of channels: wire::ChannelResource);
+page!(PagedModelChannelMembershipResource of memberships: types::ChannelMembershipResource);
+page!(PagedModelChannelInviteResource of invites: types::ChannelInviteResource);
 page!(CursorPagedModelMessageResource of messages: wire::MessageResource);
 
 /// Why a templated link could not be expanded.

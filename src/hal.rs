@@ -79,6 +79,12 @@ impl Urls {
         url
     }
 
+    /// A resource of a collection of a resource, such as a member of a channel.
+    pub fn nested_item(&self, collection: &str, id: i64, nested: &str, item: i64) -> Link {
+        let mut digits = itoa::Buffer::new();
+        link([&self.nested(collection, id, nested).href, "/", digits.format(item)].concat())
+    }
+
     /// The picture that this server makes of a name.
     pub fn picture(&self, name: &str) -> String {
         let mut url = [&self.origin, "/v1/picture/"].concat();

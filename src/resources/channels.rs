@@ -219,6 +219,19 @@ pub(super) fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<Chann
     Ok(with_users(tx, application, vec![row])?.pop())
 }
 
+/// Finds the channel fit to have its members changed.
+pub(super) fn group(tx: &Tx<'_>, application: i64, id: i64) -> Decision<()> {
+    let Some(channel) = channels::get(tx, application, id)? else { return Ok(Err(Error::NotFound("channel"))) };
+    if channel.kind.is_group() {
+        return Ok(Ok(()));
+    }
+    let message = match channel.kind {
+        ChannelType::Direct => "the members of a direct channel are fixed",
+        _ => "an open channel has no members",
+    };
+    Ok(Err(Fault::new("id", ValidationErrorCode::Unprocessable, message).into()))
+}
+
 /// Channels with their creators and the members of the DIRECT ones, by two queries for a whole page.
 pub(super) fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<ChannelRow>) -> Result<Vec<Channel>, StoreError> {
     let creators: Vec<i64> = rows.iter().filter_map(|row| row.creator_id).collect();
@@ -245,9 +258,14 @@ pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
     let creator = creator.map(|user| represent_embedded(user, urls));
     let properties = properties(&row.properties);
     let (name, display_name) = (row.name.unwrap_or_default(), row.display_name.unwrap_or_default());
+    let of_group = |nested| row.kind.is_group().then(|| urls.nested("channels", id, nested));
     let links = ChannelLinks {
         self_: urls.item("channels", id),
         messages: urls.nested("channels", id, "messages"),
+        members: of_group("members"),
+        memberships: of_group("memberships"),
+        moderators: of_group("moderators"),
+        invites: of_group("invites"),
         application: urls.application(),
     };
     match row.kind {

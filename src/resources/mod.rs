@@ -6,7 +6,10 @@ mod authorization;
 mod channels;
 mod files;
 mod health;
+mod invites;
+mod members;
 mod messages;
+mod moderators;
 mod root;
 mod users;
 
@@ -48,6 +51,14 @@ fn order(sort: Option<&Vec<String>>) -> Vec<Sort> {
 /// `sort` as it stands in the links of a page.
 fn sort_filters(sort: Option<&Vec<String>>) -> impl Iterator<Item = (&'static str, Option<&str>)> {
     sort.into_iter().flatten().map(|step| ("sort", Some(step.as_str())))
+}
+
+/// The field of a body that is a reference.
+fn reference_field(reference: &UserReference) -> &'static str {
+    match reference {
+        UserReference::UserIdReference(_) => "id",
+        UserReference::UsernameReference(_) => "username",
+    }
 }
 
 /// The user that a reference names, or the fault of the field it stands in.

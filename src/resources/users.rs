@@ -6,7 +6,7 @@ use crate::error::{Error, Fault};
 use crate::files::{Accepts, Attachment};
 use crate::generated::client::types::{
     ApplicationResource, ChatUserLinks, ChatUserPresenceProperties, ChatUserProperties, ChatUserResource,
-    CreatePersonChatUserResource, PagedModelChannelResource, PagedModelChatUserResource,
+    CreatePersonChatUserResource, PageLinks, PageMetadata, PagedModelChannelResource, PagedModelChatUserResource,
     PagedModelChatUserResourceEmbedded,
 };
 use crate::generated::server::UsersApi;
@@ -40,14 +40,8 @@ impl UsersApi for Platform {
             .await?;
         let urls = self.urls(call, application);
         let query = filters([("name", query.name.as_deref())].into_iter().chain(sort_filters(query.sort.as_ref())));
-        let page = PagedModelChatUserResource {
-            embedded: PagedModelChatUserResourceEmbedded {
-                users: rows.into_iter().map(|row| represent(row, &urls)).collect(),
-            },
-            page: page.metadata(total),
-            links: page.links(urls.collection("users"), &query, total),
-        };
-        Ok(page.into())
+        let links = page.links(urls.collection("users"), &query, total);
+        Ok(represent_page(rows, &urls, page.metadata(total), links).into())
     }
 
     async fn create_user(
@@ -182,7 +176,7 @@ fn record(tx: &Tx<'_>, kind: EventType, row: &UserRow) -> Result<(), StoreError>
 }
 
 /// A user as the wire has it.
-fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
+pub(super) fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
     let links = ChatUserLinks {
         self_: urls.item("users", row.id),
         channels: urls.nested("users", row.id, "channels"),
@@ -201,6 +195,17 @@ fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
         properties: user.properties,
         links,
     }
+}
+
+/// A page of users as the wire has it.
+pub(super) fn represent_page(
+    users: Vec<UserRow>,
+    urls: &Urls,
+    page: PageMetadata,
+    links: PageLinks,
+) -> PagedModelChatUserResource {
+    let users = users.into_iter().map(|user| represent(user, urls)).collect();
+    PagedModelChatUserResource { embedded: PagedModelChatUserResourceEmbedded { users }, page, links }
 }
 
 /// A user inside another resource.

@@ -101,6 +101,8 @@ pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
         "DELETE FROM credentials WHERE application_id = $1",
         "DELETE FROM threads WHERE application_id = $1",
         "DELETE FROM messages WHERE application_id = $1",
+        "DELETE FROM moderators WHERE application_id = $1",
+        "DELETE FROM invites WHERE application_id = $1",
         "DELETE FROM members WHERE application_id = $1",
         "DELETE FROM channels WHERE application_id = $1",
         "DELETE FROM users WHERE application_id = $1",

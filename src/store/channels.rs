@@ -20,6 +20,11 @@ words! {
 }
 
 impl ChannelType {
+    /// Whether users become members of such a channel, and cease to be, as time goes by.
+    pub const fn is_group(self) -> bool {
+        matches!(self, ChannelType::Public | ChannelType::Private)
+    }
+
     /// Whether only members see such a channel.
     pub const fn is_restricted(self) -> bool {
         matches!(self, ChannelType::Private | ChannelType::Direct)
@@ -297,19 +302,12 @@ pub fn total_for_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<Option
 pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
     let Some(channel) = get(tx, application, id)? else { return Ok(false) };
     let params: [Param<'_>; 2] = [application.into(), id.into()];
-    if channel.kind.is_restricted() {
-        tx.execute(
-            "UPDATE users SET restricted_channels = restricted_channels - 1 WHERE application_id = $1 AND id IN \
-             (SELECT user_id FROM members WHERE application_id = $1 AND channel_id = $2)",
-            &params,
-        )?;
-    }
+    members::forget_channel(tx, application, id, channel.kind.is_restricted())?;
     let its_messages = "message_id IN (SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2)";
     files::discard(tx, its_messages, &params)?;
     for sql in [
         "DELETE FROM threads WHERE application_id = $1 AND channel_id = $2",
         "DELETE FROM messages WHERE application_id = $1 AND channel_id = $2",
-        "DELETE FROM members WHERE application_id = $1 AND channel_id = $2",
         "DELETE FROM channels WHERE application_id = $1 AND id = $2",
     ] {
         tx.execute(sql, &params)?;

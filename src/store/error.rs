@@ -34,6 +34,10 @@ pub enum Constraint {
     DirectMembers,
     /// A user's membership in a channel.
     Membership,
+    /// A member's moderation of a channel.
+    Moderator,
+    /// A user's invite to a channel.
+    Invite,
     /// An application's id or key.
     ApplicationId,
     /// A credential's client id, across all applications.
@@ -47,6 +51,8 @@ impl std::fmt::Display for Constraint {
             Constraint::ChannelName => "the channel name",
             Constraint::DirectMembers => "the set of direct members",
             Constraint::Membership => "the membership",
+            Constraint::Moderator => "the moderation",
+            Constraint::Invite => "the invite",
             Constraint::ApplicationId => "the application's id or key",
             Constraint::CredentialId => "the client id",
         })

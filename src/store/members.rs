@@ -1,8 +1,43 @@
-//! Memberships: which users are in which channels.
+//! Who is in which channel: members, moderators and invited users, a roster each.
 
-use super::page::id_list;
+use super::page::{Slice, id_list, total_order};
 use super::users::{self, UserRow};
-use super::{Param, StoreError, Tx};
+use super::{Param, Sort, SortKey, StoreError, Tx};
+use std::fmt::Write as _;
+
+/// A list of users that a channel keeps. Each is a table of the same shape, with its total in `channels`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roster {
+    /// Who belongs to the channel.
+    Members,
+    /// The members who keep order in it.
+    Moderators,
+    /// Who has been asked to become a member.
+    Invites,
+}
+
+impl Roster {
+    /// All of them, such that a row comes before what it points at.
+    pub(super) const ALL: [Roster; 3] = [Roster::Moderators, Roster::Invites, Roster::Members];
+
+    /// The name of the table, of the total in `channels`, and of the list in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Roster::Members => "members",
+            Roster::Moderators => "moderators",
+            Roster::Invites => "invites",
+        }
+    }
+}
+
+/// A user on a roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The user.
+    pub user: UserRow,
+    /// Since when, in milliseconds since the epoch.
+    pub created_time: i64,
+}
 
 /// The users of several channels at once, each with the id of its channel, by channel and then by user.
 ///
@@ -28,8 +63,191 @@ pub fn of_channels(tx: &Tx<'_>, application: i64, channels: &[i64]) -> Result<Ve
     tx.query(&sql, &params, |row| Ok((row.i64(users::COLUMNS)?, users::read(row)?)))
 }
 
-/// Makes every one of `users` a member of a channel that has just been created. The channel's own total is
-/// the caller's to set; the users' totals are kept here.
+/// The entries `offset..offset + limit` of a channel's roster, in the order that `sort` makes. The id and the
+/// names are the user's, the time of creation is the entry's.
+pub fn page(
+    tx: &Tx<'_>,
+    application: i64,
+    channel: i64,
+    roster: Roster,
+    sort: &[Sort],
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    let total = || Ok(total(tx, application, channel, roster)?.unwrap_or(0));
+    let slice = Slice::new(offset, limit, total)?;
+    let order = total_order(sort);
+    let by_name = order.iter().any(|step| matches!(step.key, SortKey::Name | SortKey::DisplayName));
+    let from = match by_name {
+        // An index of the roster has the order, so that only the users of the page are looked up.
+        false => format!(
+            "(SELECT user_id, created_time FROM {} AS entry WHERE application_id = $1 AND channel_id = $2{} \
+             LIMIT $3 OFFSET $4) AS entry CROSS JOIN users WHERE users.application_id = $1 AND users.id = entry.user_id{}",
+            roster.name(),
+            order_by(&order, slice.reverse),
+            order_by(&order, slice.reverse),
+        ),
+        true => {
+            let joined = if walks_users(tx, application, total()?, offset + limit)? {
+                format!("users CROSS JOIN {} AS entry", roster.name())
+            } else {
+                format!("{} AS entry CROSS JOIN users", roster.name())
+            };
+            format!(
+                "{joined} WHERE entry.application_id = $1 AND entry.channel_id = $2 AND users.application_id = $1 \
+                 AND users.id = entry.user_id{} LIMIT $3 OFFSET $4",
+                order_by(&order, slice.reverse),
+            )
+        }
+    };
+    let sql = format!(concat!("SELECT ", users::columns!(), ", entry.created_time FROM {}"), from);
+    let params: [Param<'_>; 4] = [application.into(), channel.into(), slice.limit.into(), slice.offset.into()];
+    let entry = |row: &super::Row<'_>| Ok(Entry { created_time: row.i64(users::COLUMNS)?, user: users::read(row)? });
+    Ok(slice.arrange(tx.query(&sql, &params, entry)?))
+}
+
+/// Whether an order by names is had for less by going through the application's users, which have indexes
+/// for it, than by sorting the roster.
+///
+/// Where a share of the users is on the roster, `rows / share` of them are passed before a page is full. So a
+/// page costs at most about the square root of `users × rows`, however long the roster is.
+fn walks_users(tx: &Tx<'_>, application: i64, roster: i64, rows: i64) -> Result<bool, StoreError> {
+    let users = users::total(tx, application, &users::UserFilter::default())?;
+    Ok(roster.saturating_mul(roster) > users.saturating_mul(rows))
+}
+
+fn order_by(order: &[Sort], reverse: bool) -> String {
+    let mut sql = String::with_capacity(64);
+    for (n, step) in order.iter().enumerate() {
+        let column = match step.key {
+            SortKey::Id => "entry.user_id",
+            SortKey::CreatedTime => "entry.created_time",
+            SortKey::Name => "users.name",
+            SortKey::DisplayName => "users.display_name",
+        };
+        let before = if n == 0 { " ORDER BY " } else { ", " };
+        let direction = if step.descending == reverse { "" } else { " DESC" };
+        // Writing to a String cannot fail.
+        let _ = write!(sql, "{before}{column}{direction}");
+    }
+    sql
+}
+
+/// How many users are on a channel's roster; `None` if the application has no such channel.
+pub fn total(tx: &Tx<'_>, application: i64, channel: i64, roster: Roster) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT {} FROM channels WHERE application_id = $1 AND id = $2", roster.name());
+    tx.query_opt(&sql, &[application.into(), channel.into()], |row| row.i64(0))
+}
+
+/// Whether a user is on a channel's roster.
+pub fn contains(tx: &Tx<'_>, application: i64, channel: i64, user: i64, roster: Roster) -> Result<bool, StoreError> {
+    let sql = format!("SELECT 1 FROM {} WHERE application_id = $1 AND channel_id = $2 AND user_id = $3", roster.name());
+    Ok(tx.query_opt(&sql, &[application.into(), channel.into(), user.into()], |row| row.i64(0))?.is_some())
+}
+
+/// Makes a user a member of a channel, which uses up an invite. Who is a member already is
+/// [`StoreError::Taken`].
+pub fn add_member(tx: &Tx<'_>, application: i64, channel: i64, user: i64, now: i64) -> Result<(), StoreError> {
+    let restricted = "SELECT restricted FROM channels WHERE application_id = $1 AND id = $2";
+    let restricted = tx.query_opt(restricted, &[application.into(), channel.into()], |row| row.bool(0))?;
+    insert(tx, application, channel, &[user], restricted.unwrap_or(false), now)?;
+    count(tx, application, channel, Roster::Members, 1)?;
+    delete(tx, application, channel, user, Roster::Invites)?;
+    Ok(())
+}
+
+/// Makes a member of a channel its moderator. Who is a moderator already is [`StoreError::Taken`].
+pub fn add_moderator(tx: &Tx<'_>, application: i64, channel: i64, user: i64, now: i64) -> Result<(), StoreError> {
+    add(tx, application, channel, user, Roster::Moderators, now)
+}
+
+/// Invites a user to a channel, and gives the invite. Who is invited already is [`StoreError::Taken`].
+pub fn invite(tx: &Tx<'_>, application: i64, channel: i64, user: i64, now: i64) -> Result<(), StoreError> {
+    add(tx, application, channel, user, Roster::Invites, now)
+}
+
+fn add(tx: &Tx<'_>, application: i64, channel: i64, user: i64, roster: Roster, now: i64) -> Result<(), StoreError> {
+    let sql = format!(
+        "INSERT INTO {} (application_id, channel_id, user_id, created_time) VALUES ($1, $2, $3, $4)",
+        roster.name()
+    );
+    tx.execute(&sql, &[application.into(), channel.into(), user.into(), now.into()])?;
+    count(tx, application, channel, roster, 1)
+}
+
+/// Ends a membership, and moderation with it, and says whether the user was a member.
+pub fn remove_member(tx: &Tx<'_>, application: i64, channel: i64, user: i64) -> Result<bool, StoreError> {
+    delete(tx, application, channel, user, Roster::Moderators)?;
+    let restricted = tx.query_opt(
+        "SELECT restricted FROM members WHERE application_id = $1 AND channel_id = $2 AND user_id = $3",
+        &[application.into(), channel.into(), user.into()],
+        |row| row.bool(0),
+    )?;
+    if restricted == Some(true) {
+        tx.execute(
+            "UPDATE users SET restricted_channels = restricted_channels - 1 WHERE application_id = $1 AND id = $2",
+            &[application.into(), user.into()],
+        )?;
+    }
+    delete(tx, application, channel, user, Roster::Members)
+}
+
+/// Ends that a user moderates a channel, and says whether it did.
+pub fn remove_moderator(tx: &Tx<'_>, application: i64, channel: i64, user: i64) -> Result<bool, StoreError> {
+    delete(tx, application, channel, user, Roster::Moderators)
+}
+
+fn delete(tx: &Tx<'_>, application: i64, channel: i64, user: i64, roster: Roster) -> Result<bool, StoreError> {
+    let sql = format!("DELETE FROM {} WHERE application_id = $1 AND channel_id = $2 AND user_id = $3", roster.name());
+    let deleted = tx.execute(&sql, &[application.into(), channel.into(), user.into()])? > 0;
+    if deleted {
+        count(tx, application, channel, roster, -1)?;
+    }
+    Ok(deleted)
+}
+
+/// Changes the kept total of a roster by `change`.
+fn count(tx: &Tx<'_>, application: i64, channel: i64, roster: Roster, change: i64) -> Result<(), StoreError> {
+    let sql = format!("UPDATE channels SET {0} = {0} + $1 WHERE application_id = $2 AND id = $3", roster.name());
+    tx.execute(&sql, &[change.into(), application.into(), channel.into()])?;
+    Ok(())
+}
+
+/// Takes a user that is about to be deleted off every roster. Its own totals go with it.
+pub(super) fn forget_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<(), StoreError> {
+    for roster in Roster::ALL {
+        let count = format!(
+            "UPDATE channels SET {0} = {0} - 1 WHERE application_id = $1 AND id IN \
+             (SELECT channel_id FROM {0} WHERE application_id = $1 AND user_id = $2)",
+            roster.name()
+        );
+        let delete = format!("DELETE FROM {} WHERE application_id = $1 AND user_id = $2", roster.name());
+        for sql in [count, delete] {
+            tx.execute(&sql, &[application.into(), user.into()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Empties the rosters of a channel that is about to be deleted. Their totals go with it.
+pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64, restricted: bool) -> Result<(), StoreError> {
+    let params: [Param<'_>; 2] = [application.into(), channel.into()];
+    if restricted {
+        tx.execute(
+            "UPDATE users SET restricted_channels = restricted_channels - 1 WHERE application_id = $1 AND id IN \
+             (SELECT user_id FROM members WHERE application_id = $1 AND channel_id = $2)",
+            &params,
+        )?;
+    }
+    for roster in Roster::ALL {
+        let sql = format!("DELETE FROM {} WHERE application_id = $1 AND channel_id = $2", roster.name());
+        tx.execute(&sql, &params)?;
+    }
+    Ok(())
+}
+
+/// Makes every one of `users` a member of a channel. The channel's own total is the caller's to set; the
+/// users' totals are kept here.
 pub(super) fn insert(
     tx: &Tx<'_>,
     application: i64,

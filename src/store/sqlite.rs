@@ -221,6 +221,8 @@ fn constraint(text: &str) -> Option<Constraint> {
         "channels.application_id, channels.name" => Constraint::ChannelName,
         "channels.application_id, channels.member_key" => Constraint::DirectMembers,
         "members.application_id, members.channel_id, members.user_id" => Constraint::Membership,
+        "moderators.application_id, moderators.channel_id, moderators.user_id" => Constraint::Moderator,
+        "invites.application_id, invites.channel_id, invites.user_id" => Constraint::Invite,
         "applications.id" | "applications.key" => Constraint::ApplicationId,
         "credentials.client_id" => Constraint::CredentialId,
         _ => return None,

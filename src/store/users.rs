@@ -2,7 +2,7 @@
 
 use super::page::{Slice, id_list, order_by, placeholders, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files};
+use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files, members};
 
 words! {
     /// What a user is.
@@ -226,10 +226,8 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError
     let of_the_user = "(user_id = $2 OR message_id IN \
                        (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2))";
     files::discard(tx, of_the_user, &user)?;
+    members::forget_user(tx, application, id)?;
     for sql in [
-        "UPDATE channels SET members = members - 1 WHERE application_id = $1 AND id IN \
-         (SELECT channel_id FROM members WHERE application_id = $1 AND user_id = $2)",
-        "DELETE FROM members WHERE application_id = $1 AND user_id = $2",
         "DELETE FROM threads WHERE application_id = $1 AND message_id IN \
          (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2)",
         "DELETE FROM messages WHERE application_id = $1 AND user_id = $2",

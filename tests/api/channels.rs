@@ -33,6 +33,16 @@ async fn a_channel_of_each_named_type_is_created() {
         let mut channel = api.channel(kind, &format!("the {kind} one")).await;
         let (id, application) = (channel["id"].clone(), format!("{}/v1/applications/1", server.url));
         assert_eq!(api.get(&format!("/v1/channels/{id}")).await.ok(), channel);
+        let mut links = json!({
+            "self": {"href": format!("{application}/channels/{id}")},
+            "messages": {"href": format!("{application}/channels/{id}/messages")},
+            "application": {"href": application},
+        });
+        if kind != "OPEN" {
+            for name in ["members", "memberships", "moderators", "invites"] {
+                links[name] = json!({"href": format!("{application}/channels/{id}/{name}")});
+            }
+        }
         let time = channel["createdTime"].take();
         let time = time.as_str().expect("a time");
         assert!(
@@ -48,11 +58,7 @@ async fn a_channel_of_each_named_type_is_created() {
                 "name": format!("the {kind} one"),
                 "displayName": format!("the {kind} one"),
                 "properties": {},
-                "_links": {
-                    "self": {"href": format!("{application}/channels/{id}")},
-                    "messages": {"href": format!("{application}/channels/{id}/messages")},
-                    "application": {"href": application},
-                },
+                "_links": links,
             })
         );
     }

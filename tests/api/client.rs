@@ -325,6 +325,20 @@ async fn every_operation_can_be_called() {
     assert_eq!(found.page.total_elements, 1);
     assert_eq!(call!("listUserChannels", client.list_user_channels().id(user.id)).page.total_elements, 1);
 
+    let another = client.create_user().body_map(|body| body.name("asmith")).send().await.expect("another user").id;
+    let reference = || read::<types::UserReference>(json!({"id": another}));
+    call!("sendChannelInvite", client.send_channel_invite().id(channel).body_map(|body| body.user(reference())));
+    let invites = call!("listChannelInvites", client.list_channel_invites().id(channel));
+    assert!(invites.embedded.invites[0].links.invitee.href.ends_with(&format!("/users/{another}")));
+    call!("addChannelMember", client.add_channel_member().id(channel).body(reference()));
+    assert_eq!(call!("listChannelMembers", client.list_channel_members().id(channel)).page.total_elements, 2);
+    let memberships = call!("listChannelMemberships", client.list_channel_memberships().id(channel));
+    assert_eq!(memberships.embedded.memberships.len(), 2);
+    call!("addChannelModerator", client.add_channel_moderator().id(channel).body(reference()));
+    assert_eq!(call!("listChannelModerators", client.list_channel_moderators().id(channel)).page.total_elements, 1);
+    call!("removeChannelModerator", client.remove_channel_moderator().id(channel).user_id(another));
+    call!("removeChannelMember", client.remove_channel_member().id(channel).user_id(another));
+
     let sender = read::<types::UserReference>(json!({"id": user.id}));
     let text = client.send_channel_message().id(channel).body_map(|body| body.body("Hello".to_owned()).user(sender));
     let MessageResource::Text(message) = call!("sendChannelMessage", text) else { panic!("not a text of a user") };

@@ -14,6 +14,7 @@ mod durability;
 mod edge;
 mod explorer;
 mod files;
+mod members;
 mod messages;
 mod naming;
 mod paging;

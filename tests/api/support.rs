@@ -166,6 +166,11 @@ impl Caller<'_> {
         self.post("/v1/channels", json!({"type": kind, "name": name})).await.ok()
     }
 
+    /// Makes a user a member of a channel.
+    pub async fn member(&self, channel: &Value, user: impl Into<Value>) {
+        self.post(&format!("/v1/channels/{}/members", channel["id"]), json!({"id": user.into()})).await.ok();
+    }
+
     /// Sends a system message to a channel and gives its resource.
     pub async fn message(&self, channel: &Value, body: &str) -> Value {
         self.post(&format!("/v1/channels/{}/messages", channel["id"]), json!({"body": body})).await.ok()

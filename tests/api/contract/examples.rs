@@ -22,8 +22,10 @@ fn round_trip(schema: &str) -> Option<RoundTrip> {
         "ApiRoot" => through::<types::ApiRoot>,
         "ApplicationResource" => through::<types::ApplicationResource>,
         "AuthenticationError" => through::<types::AuthenticationError>,
+        "ChannelInviteResource" => through::<types::ChannelInviteResource>,
         "ChannelResource" => through::<wire::ChannelResource>,
         "ChatUserResource" => through::<types::ChatUserResource>,
+        "CreateChannelInviteResource" => through::<types::CreateChannelInviteResource>,
         "CreateChannelResource" => through::<wire::CreateChannelResource>,
         "CreateExternalFileProperties" => through::<types::CreateExternalFileProperties>,
         "CreateMessageResource" => through::<types::CreateMessageResource>,
@@ -33,8 +35,11 @@ fn round_trip(schema: &str) -> Option<RoundTrip> {
         "FileUpload" => through::<types::FileUpload>,
         "Health" => through::<types::Health>,
         "MessageResource" => through::<wire::MessageResource>,
+        "PagedModelChannelInviteResource" => through::<types::PagedModelChannelInviteResource>,
+        "PagedModelChannelMembershipResource" => through::<types::PagedModelChannelMembershipResource>,
         "PagedModelChannelResource" => through::<types::PagedModelChannelResource>,
         "PagedModelChatUserResource" => through::<types::PagedModelChatUserResource>,
+        "UserReference" => through::<types::UserReference>,
         _ => return None,
     })
 }

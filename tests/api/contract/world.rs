@@ -10,7 +10,7 @@ use chatkitty_platform::store::Tx;
 use chatkitty_platform::store::files::{self, FileOwner, FileRow};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use reqwest::header;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// IDs by the noun of their collection.
@@ -166,6 +166,14 @@ async fn populate(caller: &Caller<'_>, left_out: Option<&str>) -> Ids {
     if left_out != Some("channels") {
         let channel = caller.channel("PUBLIC", "fixtures").await;
         ids.insert("channels", id(&channel));
+        if let Some(user) = ids.get("users").copied().filter(|_| left_out != Some("members")) {
+            caller.member(&channel, user).await;
+            ids.insert("members", user);
+            if left_out != Some("moderators") {
+                caller.post(&format!("/v1/channels/{}/moderators", channel["id"]), json!({"id": user})).await.ok();
+                ids.insert("moderators", user);
+            }
+        }
         if left_out != Some("messages") {
             ids.insert("messages", id(&caller.message(&channel, "Hello").await));
         }
