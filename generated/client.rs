@@ -163,11 +163,47 @@ templates that take the query parameters of those lists.
             Default::default()
         }
     }
-    ///Links to this channel, to its messages and to the application.
+    ///Links to the invited user, to the channel and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelInviteLinks {
+        pub application: Link,
+        pub channel: Link,
+        pub invitee: Link,
+    }
+    impl ChannelInviteLinks {
+        pub fn builder() -> builder::ChannelInviteLinks {
+            Default::default()
+        }
+    }
+    ///An invite of a user to a channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelInviteResource {
+        ///When the user was invited.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        #[serde(rename = "_links")]
+        pub links: ChannelInviteLinks,
+    }
+    impl ChannelInviteResource {
+        pub fn builder() -> builder::ChannelInviteResource {
+            Default::default()
+        }
+    }
+    /**Links to this channel, to its messages and to the application. `members`, `memberships`, `moderators` and
+`invites` are there for channels of type PUBLIC and PRIVATE, whose members can change.
+*/
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChannelLinks {
         pub application: Link,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub invites: ::std::option::Option<Link>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub members: ::std::option::Option<Link>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub memberships: ::std::option::Option<Link>,
         pub messages: Link,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub moderators: ::std::option::Option<Link>,
         #[serde(rename = "self")]
         pub self_: Link,
     }
@@ -176,11 +212,44 @@ templates that take the query parameters of those lists.
             Default::default()
         }
     }
-    ///Links to this user, to the channels the user is in or may join, and to the application.
+    /**Links to the user, to the channel and to the application. `member` is the address of the membership itself,
+where it can be deleted.
+*/
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelMembershipLinks {
+        pub application: Link,
+        pub channel: Link,
+        pub member: Link,
+        pub user: Link,
+    }
+    impl ChannelMembershipLinks {
+        pub fn builder() -> builder::ChannelMembershipLinks {
+            Default::default()
+        }
+    }
+    ///What makes a user a member of a channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelMembershipResource {
+        ///When the user became a member.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        #[serde(rename = "_links")]
+        pub links: ChannelMembershipLinks,
+    }
+    impl ChannelMembershipResource {
+        pub fn builder() -> builder::ChannelMembershipResource {
+            Default::default()
+        }
+    }
+    /**Links to this user, to the channels the user is in or may join, to where another display picture is sent, and to
+the application.
+*/
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChatUserLinks {
         pub application: Link,
         pub channels: Link,
+        #[serde(rename = "displayPicture")]
+        pub display_picture: Link,
         #[serde(rename = "self")]
         pub self_: Link,
     }
@@ -266,6 +335,16 @@ templates that take the query parameters of those lists.
     }
     impl CreateChannelBase {
         pub fn builder() -> builder::CreateChannelBase {
+            Default::default()
+        }
+    }
+    ///An invite to send.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CreateChannelInviteResource {
+        pub user: UserReference,
+    }
+    impl CreateChannelInviteResource {
+        pub fn builder() -> builder::CreateChannelInviteResource {
             Default::default()
         }
     }
@@ -1082,6 +1161,35 @@ each if there are any.
             FileSystemMessageResourceType::SystemFile
         }
     }
+    ///A file that is sent to be stored here.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(transparent)]
+    pub struct FileUpload(
+        pub ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    );
+    impl ::std::ops::Deref for FileUpload {
+        type Target = ::serde_json::Map<::std::string::String, ::serde_json::Value>;
+        fn deref(
+            &self,
+        ) -> &::serde_json::Map<::std::string::String, ::serde_json::Value> {
+            &self.0
+        }
+    }
+    impl ::std::convert::From<FileUpload>
+    for ::serde_json::Map<::std::string::String, ::serde_json::Value> {
+        fn from(value: FileUpload) -> Self {
+            value.0
+        }
+    }
+    impl ::std::convert::From<
+        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    > for FileUpload {
+        fn from(
+            value: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ) -> Self {
+            Self(value)
+        }
+    }
     ///How the client proves that it may have a token.
     #[derive(
         ::serde::Deserialize,
@@ -1537,6 +1645,56 @@ after this one, `first` and `last` if there is more than one page.
     }
     impl PageMetadata {
         pub fn builder() -> builder::PageMetadata {
+            Default::default()
+        }
+    }
+    ///A numbered page of invites.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelChannelInviteResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: PagedModelChannelInviteResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: PageLinks,
+        pub page: PageMetadata,
+    }
+    impl PagedModelChannelInviteResource {
+        pub fn builder() -> builder::PagedModelChannelInviteResource {
+            Default::default()
+        }
+    }
+    ///The items of a page of invites.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelChannelInviteResourceEmbedded {
+        ///The invites; empty beyond the last page.
+        pub invites: ::std::vec::Vec<ChannelInviteResource>,
+    }
+    impl PagedModelChannelInviteResourceEmbedded {
+        pub fn builder() -> builder::PagedModelChannelInviteResourceEmbedded {
+            Default::default()
+        }
+    }
+    ///A numbered page of memberships.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelChannelMembershipResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: PagedModelChannelMembershipResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: PageLinks,
+        pub page: PageMetadata,
+    }
+    impl PagedModelChannelMembershipResource {
+        pub fn builder() -> builder::PagedModelChannelMembershipResource {
+            Default::default()
+        }
+    }
+    ///The items of a page of memberships.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelChannelMembershipResourceEmbedded {
+        ///The memberships; empty beyond the last page.
+        pub memberships: ::std::vec::Vec<ChannelMembershipResource>,
+    }
+    impl PagedModelChannelMembershipResourceEmbedded {
+        pub fn builder() -> builder::PagedModelChannelMembershipResourceEmbedded {
             Default::default()
         }
     }
@@ -2984,16 +3142,173 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ChannelInviteLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            channel: ::std::result::Result<super::Link, ::std::string::String>,
+            invitee: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChannelInviteLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    channel: Err("no value supplied for channel".to_string()),
+                    invitee: Err("no value supplied for invitee".to_string()),
+                }
+            }
+        }
+        impl ChannelInviteLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn invitee<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.invitee = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for invitee: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelInviteLinks> for super::ChannelInviteLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelInviteLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    channel: value.channel?,
+                    invitee: value.invitee?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelInviteLinks> for ChannelInviteLinks {
+            fn from(value: super::ChannelInviteLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    channel: Ok(value.channel),
+                    invitee: Ok(value.invitee),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelInviteResource {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            links: ::std::result::Result<
+                super::ChannelInviteLinks,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelInviteResource {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                }
+            }
+        }
+        impl ChannelInviteResource {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelInviteLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelInviteResource>
+        for super::ChannelInviteResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelInviteResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    links: value.links?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelInviteResource>
+        for ChannelInviteResource {
+            fn from(value: super::ChannelInviteResource) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    links: Ok(value.links),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ChannelLinks {
             application: ::std::result::Result<super::Link, ::std::string::String>,
+            invites: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
+            members: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
+            memberships: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
             messages: ::std::result::Result<super::Link, ::std::string::String>,
+            moderators: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
             self_: ::std::result::Result<super::Link, ::std::string::String>,
         }
         impl ::std::default::Default for ChannelLinks {
             fn default() -> Self {
                 Self {
                     application: Err("no value supplied for application".to_string()),
+                    invites: Ok(Default::default()),
+                    members: Ok(Default::default()),
+                    memberships: Ok(Default::default()),
                     messages: Err("no value supplied for messages".to_string()),
+                    moderators: Ok(Default::default()),
                     self_: Err("no value supplied for self_".to_string()),
                 }
             }
@@ -3011,6 +3326,42 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn invites<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.invites = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for invites: {e}")
+                    });
+                self
+            }
+            pub fn members<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.members = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for members: {e}")
+                    });
+                self
+            }
+            pub fn memberships<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.memberships = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for memberships: {e}")
+                    });
+                self
+            }
             pub fn messages<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -3020,6 +3371,18 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for messages: {e}")
+                    });
+                self
+            }
+            pub fn moderators<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.moderators = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for moderators: {e}")
                     });
                 self
             }
@@ -3043,7 +3406,11 @@ after this one, `first` and `last` if there is more than one page.
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     application: value.application?,
+                    invites: value.invites?,
+                    members: value.members?,
+                    memberships: value.memberships?,
                     messages: value.messages?,
+                    moderators: value.moderators?,
                     self_: value.self_?,
                 })
             }
@@ -3052,8 +3419,167 @@ after this one, `first` and `last` if there is more than one page.
             fn from(value: super::ChannelLinks) -> Self {
                 Self {
                     application: Ok(value.application),
+                    invites: Ok(value.invites),
+                    members: Ok(value.members),
+                    memberships: Ok(value.memberships),
                     messages: Ok(value.messages),
+                    moderators: Ok(value.moderators),
                     self_: Ok(value.self_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelMembershipLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            channel: ::std::result::Result<super::Link, ::std::string::String>,
+            member: ::std::result::Result<super::Link, ::std::string::String>,
+            user: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChannelMembershipLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    channel: Err("no value supplied for channel".to_string()),
+                    member: Err("no value supplied for member".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl ChannelMembershipLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn member<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.member = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for member: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelMembershipLinks>
+        for super::ChannelMembershipLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelMembershipLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    channel: value.channel?,
+                    member: value.member?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelMembershipLinks>
+        for ChannelMembershipLinks {
+            fn from(value: super::ChannelMembershipLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    channel: Ok(value.channel),
+                    member: Ok(value.member),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelMembershipResource {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            links: ::std::result::Result<
+                super::ChannelMembershipLinks,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelMembershipResource {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                }
+            }
+        }
+        impl ChannelMembershipResource {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelMembershipLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelMembershipResource>
+        for super::ChannelMembershipResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelMembershipResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    links: value.links?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelMembershipResource>
+        for ChannelMembershipResource {
+            fn from(value: super::ChannelMembershipResource) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    links: Ok(value.links),
                 }
             }
         }
@@ -3061,6 +3587,7 @@ after this one, `first` and `last` if there is more than one page.
         pub struct ChatUserLinks {
             application: ::std::result::Result<super::Link, ::std::string::String>,
             channels: ::std::result::Result<super::Link, ::std::string::String>,
+            display_picture: ::std::result::Result<super::Link, ::std::string::String>,
             self_: ::std::result::Result<super::Link, ::std::string::String>,
         }
         impl ::std::default::Default for ChatUserLinks {
@@ -3068,6 +3595,9 @@ after this one, `first` and `last` if there is more than one page.
                 Self {
                     application: Err("no value supplied for application".to_string()),
                     channels: Err("no value supplied for channels".to_string()),
+                    display_picture: Err(
+                        "no value supplied for display_picture".to_string(),
+                    ),
                     self_: Err("no value supplied for self_".to_string()),
                 }
             }
@@ -3097,6 +3627,20 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn display_picture<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_picture = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for display_picture: {e}"
+                        )
+                    });
+                self
+            }
             pub fn self_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -3118,6 +3662,7 @@ after this one, `first` and `last` if there is more than one page.
                 Ok(Self {
                     application: value.application?,
                     channels: value.channels?,
+                    display_picture: value.display_picture?,
                     self_: value.self_?,
                 })
             }
@@ -3127,6 +3672,7 @@ after this one, `first` and `last` if there is more than one page.
                 Self {
                     application: Ok(value.application),
                     channels: Ok(value.channels),
+                    display_picture: Ok(value.display_picture),
                     self_: Ok(value.self_),
                 }
             }
@@ -3605,6 +4151,46 @@ after this one, `first` and `last` if there is more than one page.
                     creator: Ok(value.creator),
                     properties: Ok(value.properties),
                 }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CreateChannelInviteResource {
+            user: ::std::result::Result<super::UserReference, ::std::string::String>,
+        }
+        impl ::std::default::Default for CreateChannelInviteResource {
+            fn default() -> Self {
+                Self {
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl CreateChannelInviteResource {
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::UserReference>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CreateChannelInviteResource>
+        for super::CreateChannelInviteResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CreateChannelInviteResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { user: value.user? })
+            }
+        }
+        impl ::std::convert::From<super::CreateChannelInviteResource>
+        for CreateChannelInviteResource {
+            fn from(value: super::CreateChannelInviteResource) -> Self {
+                Self { user: Ok(value.user) }
             }
         }
         #[derive(Clone, Debug)]
@@ -6369,6 +6955,262 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct PagedModelChannelInviteResource {
+            embedded: ::std::result::Result<
+                super::PagedModelChannelInviteResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::PageLinks, ::std::string::String>,
+            page: ::std::result::Result<super::PageMetadata, ::std::string::String>,
+        }
+        impl ::std::default::Default for PagedModelChannelInviteResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl PagedModelChannelInviteResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::PagedModelChannelInviteResourceEmbedded,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelChannelInviteResource>
+        for super::PagedModelChannelInviteResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelChannelInviteResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelChannelInviteResource>
+        for PagedModelChannelInviteResource {
+            fn from(value: super::PagedModelChannelInviteResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelChannelInviteResourceEmbedded {
+            invites: ::std::result::Result<
+                ::std::vec::Vec<super::ChannelInviteResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PagedModelChannelInviteResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    invites: Err("no value supplied for invites".to_string()),
+                }
+            }
+        }
+        impl PagedModelChannelInviteResourceEmbedded {
+            pub fn invites<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::ChannelInviteResource>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.invites = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for invites: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelChannelInviteResourceEmbedded>
+        for super::PagedModelChannelInviteResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelChannelInviteResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { invites: value.invites? })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelChannelInviteResourceEmbedded>
+        for PagedModelChannelInviteResourceEmbedded {
+            fn from(value: super::PagedModelChannelInviteResourceEmbedded) -> Self {
+                Self { invites: Ok(value.invites) }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelChannelMembershipResource {
+            embedded: ::std::result::Result<
+                super::PagedModelChannelMembershipResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::PageLinks, ::std::string::String>,
+            page: ::std::result::Result<super::PageMetadata, ::std::string::String>,
+        }
+        impl ::std::default::Default for PagedModelChannelMembershipResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl PagedModelChannelMembershipResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::PagedModelChannelMembershipResourceEmbedded,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelChannelMembershipResource>
+        for super::PagedModelChannelMembershipResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelChannelMembershipResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelChannelMembershipResource>
+        for PagedModelChannelMembershipResource {
+            fn from(value: super::PagedModelChannelMembershipResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelChannelMembershipResourceEmbedded {
+            memberships: ::std::result::Result<
+                ::std::vec::Vec<super::ChannelMembershipResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PagedModelChannelMembershipResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    memberships: Err("no value supplied for memberships".to_string()),
+                }
+            }
+        }
+        impl PagedModelChannelMembershipResourceEmbedded {
+            pub fn memberships<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::ChannelMembershipResource>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.memberships = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for memberships: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelChannelMembershipResourceEmbedded>
+        for super::PagedModelChannelMembershipResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelChannelMembershipResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    memberships: value.memberships?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelChannelMembershipResourceEmbedded>
+        for PagedModelChannelMembershipResourceEmbedded {
+            fn from(value: super::PagedModelChannelMembershipResourceEmbedded) -> Self {
+                Self {
+                    memberships: Ok(value.memberships),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct PagedModelChannelResource {
             embedded: ::std::result::Result<
                 super::PagedModelChannelResourceEmbedded,
@@ -8099,6 +8941,28 @@ let response = client.delete_user()
     pub fn delete_user(&self) -> builder::DeleteUser<'_> {
         builder::DeleteUser::new(self)
     }
+    /**Update the display picture of a user
+
+Gives the user another display picture: the address of one that is stored elsewhere, or a file to be stored here.
+A file must be a GIF, JPEG, PNG or WebP picture, whatever its part says, and may have 5 MiB. A picture that was
+stored here before is removed.
+
+
+Sends a `POST` request to `/v1/users/{id}/display-picture`
+
+Arguments:
+- `id`: The ID of the user.
+- `body`
+```ignore
+let response = client.update_user_display_picture()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn update_user_display_picture(&self) -> builder::UpdateUserDisplayPicture<'_> {
+        builder::UpdateUserDisplayPicture::new(self)
+    }
     /**List the channels of a user
 
 Answers a page of the channels that the user is a member of or may join: every OPEN and PUBLIC channel, and the
@@ -8207,6 +9071,152 @@ let response = client.delete_channel()
     pub fn delete_channel(&self) -> builder::DeleteChannel<'_> {
         builder::DeleteChannel::new(self)
     }
+    /**List the invites to a channel
+
+Answers a page of the invites that are open, in the order of the IDs of the invited users unless `sort` says
+otherwise; `name` and `displayName` are those of the invited users.
+
+
+Sends a `GET` request to `/v1/channels/{id}/invites`
+
+Arguments:
+- `id`: The ID of the channel.
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+properties, which order what is equal so far.
+
+```ignore
+let response = client.list_channel_invites()
+    .id(id)
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn list_channel_invites(&self) -> builder::ListChannelInvites<'_> {
+        builder::ListChannelInvites::new(self)
+    }
+    /**Invite a user to a channel
+
+Invites a user to join a channel of type PUBLIC or PRIVATE. The invite is gone when the user has become a member. A
+user who is a member or is invited already is refused with the code `already_exists`, and channels of the other types
+with the code `unprocessable`.
+
+
+Sends a `POST` request to `/v1/channels/{id}/invites`
+
+Arguments:
+- `id`: The ID of the channel.
+- `body`
+```ignore
+let response = client.send_channel_invite()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn send_channel_invite(&self) -> builder::SendChannelInvite<'_> {
+        builder::SendChannelInvite::new(self)
+    }
+    /**List the members of a channel
+
+Answers a page of the users that are members of the channel, in the order of their IDs unless `sort` says otherwise;
+`createdTime` sorts by when they became members. A channel of type OPEN has no members.
+
+
+Sends a `GET` request to `/v1/channels/{id}/members`
+
+Arguments:
+- `id`: The ID of the channel.
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+properties, which order what is equal so far.
+
+```ignore
+let response = client.list_channel_members()
+    .id(id)
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn list_channel_members(&self) -> builder::ListChannelMembers<'_> {
+        builder::ListChannelMembers::new(self)
+    }
+    /**Add a member to a channel
+
+Makes a user a member of a channel of type PUBLIC or PRIVATE, which takes back an invite of the user. Who is a member
+already is refused with the code `already_exists`. The members of a DIRECT channel are fixed and an OPEN channel has
+none, so that both are refused with the code `unprocessable`.
+
+
+Sends a `POST` request to `/v1/channels/{id}/members`
+
+Arguments:
+- `id`: The ID of the channel.
+- `body`
+```ignore
+let response = client.add_channel_member()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn add_channel_member(&self) -> builder::AddChannelMember<'_> {
+        builder::AddChannelMember::new(self)
+    }
+    /**Remove a member from a channel
+
+Ends the membership of a user in a channel of type PUBLIC or PRIVATE. A moderator ceases to be one with it. Channels
+of the other types are refused with the code `unprocessable`; a user who is no member is not found.
+
+
+Sends a `DELETE` request to `/v1/channels/{id}/members/{user_id}`
+
+Arguments:
+- `id`: The ID of the channel.
+- `user_id`: The ID of a user who is a member of the channel.
+```ignore
+let response = client.remove_channel_member()
+    .id(id)
+    .user_id(user_id)
+    .send()
+    .await;
+```*/
+    pub fn remove_channel_member(&self) -> builder::RemoveChannelMember<'_> {
+        builder::RemoveChannelMember::new(self)
+    }
+    /**List the memberships of a channel
+
+Answers a page of what makes users members of the channel: since when, with links to both. The order is that of
+`listChannelMembers`, so that both lists can be read side by side.
+
+
+Sends a `GET` request to `/v1/channels/{id}/memberships`
+
+Arguments:
+- `id`: The ID of the channel.
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+properties, which order what is equal so far.
+
+```ignore
+let response = client.list_channel_memberships()
+    .id(id)
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn list_channel_memberships(&self) -> builder::ListChannelMemberships<'_> {
+        builder::ListChannelMemberships::new(self)
+    }
     /**List the messages of a channel
 
 Answers the messages of one channel, newest first. An OPEN channel keeps no messages, so its list is empty.
@@ -8256,6 +9266,73 @@ let response = client.send_channel_message()
 ```*/
     pub fn send_channel_message(&self) -> builder::SendChannelMessage<'_> {
         builder::SendChannelMessage::new(self)
+    }
+    /**List the moderators of a channel
+
+Answers a page of the members that moderate the channel, in the order of their IDs unless `sort` says otherwise;
+`createdTime` sorts by when they became moderators.
+
+
+Sends a `GET` request to `/v1/channels/{id}/moderators`
+
+Arguments:
+- `id`: The ID of the channel.
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+properties, which order what is equal so far.
+
+```ignore
+let response = client.list_channel_moderators()
+    .id(id)
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn list_channel_moderators(&self) -> builder::ListChannelModerators<'_> {
+        builder::ListChannelModerators::new(self)
+    }
+    /**Add a moderator to a channel
+
+Makes a member of a channel of type PUBLIC or PRIVATE one of its moderators. A user who is no member is refused with
+the code `unprocessable`, as are channels of the other types, and who is a moderator already with `already_exists`.
+
+
+Sends a `POST` request to `/v1/channels/{id}/moderators`
+
+Arguments:
+- `id`: The ID of the channel.
+- `body`
+```ignore
+let response = client.add_channel_moderator()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn add_channel_moderator(&self) -> builder::AddChannelModerator<'_> {
+        builder::AddChannelModerator::new(self)
+    }
+    /**Remove a moderator from a channel
+
+Ends that a user moderates the channel; the user stays a member. A user who is no moderator is not found.
+
+Sends a `DELETE` request to `/v1/channels/{id}/moderators/{user_id}`
+
+Arguments:
+- `id`: The ID of the channel.
+- `user_id`: The ID of a user who is a member of the channel.
+```ignore
+let response = client.remove_channel_moderator()
+    .id(id)
+    .user_id(user_id)
+    .send()
+    .await;
+```*/
+    pub fn remove_channel_moderator(&self) -> builder::RemoveChannelModerator<'_> {
+        builder::RemoveChannelModerator::new(self)
     }
     /**List messages
 
@@ -8318,6 +9395,28 @@ let response = client.delete_message()
 ```*/
     pub fn delete_message(&self) -> builder::DeleteMessage<'_> {
         builder::DeleteMessage::new(self)
+    }
+    /**Retrieve a hosted file
+
+Answers a file that was sent to this server, for whoever has its address: the key in it cannot be guessed, and
+the file keeps it for as long as it exists. GIF, JPEG, PNG and WebP pictures are shown by browsers; any other
+file is offered to be saved, and none can run anything.
+
+
+Sends a `GET` request to `/v1/files/{key}/{name}`
+
+Arguments:
+- `key`: The key of the file, as its address has it.
+- `name`: The name of the file, as its address has it.
+```ignore
+let response = client.retrieve_file()
+    .key(key)
+    .name(name)
+    .send()
+    .await;
+```*/
+    pub fn retrieve_file(&self) -> builder::RetrieveFile<'_> {
+        builder::RetrieveFile::new(self)
     }
     /**Retrieve a default display picture
 
@@ -9213,6 +10312,121 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::update_user_display_picture`]
+
+[`Client::update_user_display_picture`]: super::Client::update_user_display_picture*/
+    #[derive(Debug, Clone)]
+    pub struct UpdateUserDisplayPicture<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::builder::CreateExternalFileProperties, String>,
+    }
+    impl<'a> UpdateUserDisplayPicture<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::CreateExternalFileProperties>,
+            <V as std::convert::TryInto<
+                types::CreateExternalFileProperties,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `CreateExternalFileProperties` for body failed: {}",
+                        s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::CreateExternalFileProperties,
+            ) -> types::builder::CreateExternalFileProperties,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/v1/users/{id}/display-picture`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ChatUserResource>, Error<types::ErrorBody>> {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::CreateExternalFileProperties::try_from(v)
+                        .map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/users/{}/display-picture", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "update_user_display_picture",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_user_channels`]
 
 [`Client::list_user_channels`]: super::Client::list_user_channels*/
@@ -9727,6 +10941,696 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::list_channel_invites`]
+
+[`Client::list_channel_invites`]: super::Client::list_channel_invites*/
+    #[derive(Debug, Clone)]
+    pub struct ListChannelInvites<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListChannelInvites<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                page: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/channels/{id}/invites`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelChannelInviteResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, page, size, sort } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/invites", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_channel_invites",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::send_channel_invite`]
+
+[`Client::send_channel_invite`]: super::Client::send_channel_invite*/
+    #[derive(Debug, Clone)]
+    pub struct SendChannelInvite<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::builder::CreateChannelInviteResource, String>,
+    }
+    impl<'a> SendChannelInvite<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::CreateChannelInviteResource>,
+            <V as std::convert::TryInto<
+                types::CreateChannelInviteResource,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `CreateChannelInviteResource` for body failed: {}",
+                        s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::CreateChannelInviteResource,
+            ) -> types::builder::CreateChannelInviteResource,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/v1/channels/{id}/invites`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ChannelInviteResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::CreateChannelInviteResource::try_from(v)
+                        .map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/invites", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "send_channel_invite",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_channel_members`]
+
+[`Client::list_channel_members`]: super::Client::list_channel_members*/
+    #[derive(Debug, Clone)]
+    pub struct ListChannelMembers<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListChannelMembers<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                page: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/channels/{id}/members`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelChatUserResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, page, size, sort } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/members", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_channel_members",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::add_channel_member`]
+
+[`Client::add_channel_member`]: super::Client::add_channel_member*/
+    #[derive(Debug, Clone)]
+    pub struct AddChannelMember<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::UserReference, String>,
+    }
+    impl<'a> AddChannelMember<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::UserReference>,
+        {
+            self.body = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `UserReference` for body failed".to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/v1/channels/{id}/members`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<crate::generated::wire::ChannelResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/members", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "add_channel_member",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::remove_channel_member`]
+
+[`Client::remove_channel_member`]: super::Client::remove_channel_member*/
+    #[derive(Debug, Clone)]
+    pub struct RemoveChannelMember<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        user_id: Result<i64, String>,
+    }
+    impl<'a> RemoveChannelMember<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                user_id: Err("user_id was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn user_id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.user_id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for user_id failed".to_string());
+            self
+        }
+        ///Sends a `DELETE` request to `/v1/channels/{id}/members/{user_id}`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<crate::generated::wire::ChannelResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, user_id } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let user_id = user_id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/members/{}", client.baseurl, encode_path(& id
+                .to_string()), encode_path(& user_id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "remove_channel_member",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_channel_memberships`]
+
+[`Client::list_channel_memberships`]: super::Client::list_channel_memberships*/
+    #[derive(Debug, Clone)]
+    pub struct ListChannelMemberships<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListChannelMemberships<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                page: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/channels/{id}/memberships`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelChannelMembershipResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, page, size, sort } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/memberships", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_channel_memberships",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_channel_messages`]
 
 [`Client::list_channel_messages`]: super::Client::list_channel_messages*/
@@ -9959,6 +11863,321 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "send_channel_message",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_channel_moderators`]
+
+[`Client::list_channel_moderators`]: super::Client::list_channel_moderators*/
+    #[derive(Debug, Clone)]
+    pub struct ListChannelModerators<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListChannelModerators<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                page: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/channels/{id}/moderators`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelChatUserResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, page, size, sort } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/moderators", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_channel_moderators",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::add_channel_moderator`]
+
+[`Client::add_channel_moderator`]: super::Client::add_channel_moderator*/
+    #[derive(Debug, Clone)]
+    pub struct AddChannelModerator<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::UserReference, String>,
+    }
+    impl<'a> AddChannelModerator<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::UserReference>,
+        {
+            self.body = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `UserReference` for body failed".to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/v1/channels/{id}/moderators`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ChatUserResource>, Error<types::ErrorBody>> {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/moderators", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "add_channel_moderator",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::remove_channel_moderator`]
+
+[`Client::remove_channel_moderator`]: super::Client::remove_channel_moderator*/
+    #[derive(Debug, Clone)]
+    pub struct RemoveChannelModerator<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        user_id: Result<i64, String>,
+    }
+    impl<'a> RemoveChannelModerator<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                user_id: Err("user_id was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn user_id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.user_id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for user_id failed".to_string());
+            self
+        }
+        ///Sends a `DELETE` request to `/v1/channels/{id}/moderators/{user_id}`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<crate::generated::wire::ChannelResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, user_id } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let user_id = user_id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/moderators/{}", client.baseurl, encode_path(& id
+                .to_string()), encode_path(& user_id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "remove_channel_moderator",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;
@@ -10254,6 +12473,95 @@ pub mod builder {
             let response = result?;
             match response.status().as_u16() {
                 200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::retrieve_file`]
+
+[`Client::retrieve_file`]: super::Client::retrieve_file*/
+    #[derive(Debug, Clone)]
+    pub struct RetrieveFile<'a> {
+        client: &'a super::Client,
+        key: Result<::std::string::String, String>,
+        name: Result<::std::string::String, String>,
+    }
+    impl<'a> RetrieveFile<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                key: Err("key was not initialized".to_string()),
+                name: Err("name was not initialized".to_string()),
+            }
+        }
+        pub fn key<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.key = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for key failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.name = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for name failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/files/{key}/{name}`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<ByteStream>, Error<types::ErrorBody>> {
+            let Self { client, key, name } = self;
+            let key = key.map_err(Error::InvalidRequest)?;
+            let name = name.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/files/{}/{}", client.baseurl, encode_path(& key.to_string()),
+                encode_path(& name.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client.client.get(url).headers(header_map).build()?;
+            let info = OperationInfo {
+                operation_id: "retrieve_file",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => Ok(ResponseValue::stream(response)),
                 400u16..=499u16 => {
                     Err(
                         Error::ErrorResponse(

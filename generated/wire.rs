@@ -33,6 +33,11 @@ impl From<&str> for CursorRelation {
         }
     }
 }
+impl From<::std::string::String> for CursorRelation {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
 impl std::str::FromStr for CursorRelation {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
@@ -88,6 +93,11 @@ impl From<&str> for ChatUserType {
             "BOT" => Self::Bot,
             _ => Self::Unknown(value.to_owned()),
         }
+    }
+}
+impl From<::std::string::String> for ChatUserType {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
     }
 }
 impl std::str::FromStr for ChatUserType {
@@ -156,6 +166,11 @@ impl From<&str> for ChannelType {
         }
     }
 }
+impl From<::std::string::String> for ChannelType {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
 impl std::str::FromStr for ChannelType {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
@@ -213,6 +228,11 @@ impl From<&str> for FileType {
         }
     }
 }
+impl From<::std::string::String> for FileType {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
 impl std::str::FromStr for FileType {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
@@ -268,6 +288,11 @@ impl From<&str> for CreateMessageType {
             "FILE" => Self::File,
             _ => Self::Unknown(value.to_owned()),
         }
+    }
+}
+impl From<::std::string::String> for CreateMessageType {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
     }
 }
 impl std::str::FromStr for CreateMessageType {
@@ -339,6 +364,11 @@ impl From<&str> for ValidationErrorCode {
             "unprocessable" => Self::Unprocessable,
             _ => Self::Unknown(value.to_owned()),
         }
+    }
+}
+impl From<::std::string::String> for ValidationErrorCode {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
     }
 }
 impl std::str::FromStr for ValidationErrorCode {

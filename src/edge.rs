@@ -342,7 +342,8 @@ fn spelled(
             return None;
         }
         let query = uri.query().map(|query| ["?", query].concat()).unwrap_or_default();
-        let target = [alias.serves, "/", below(alias.prefix)?, &query].concat().parse::<PathAndQuery>().ok()?;
+        let below = below(alias.prefix).filter(|below| !below.is_empty())?;
+        let target = [alias.serves, "/", below, &query].concat().parse::<PathAndQuery>().ok()?;
         let target = Uri::from(target);
         let plain = aliased(&target).map(|(plain, _)| plain);
         is_known(plain.as_ref().unwrap_or(&target)).then_some((target, (alias, naming)))

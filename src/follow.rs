@@ -5,7 +5,7 @@ use crate::generated::client::{Client, ClientInfo, Error, ResponseValue};
 use crate::generated::wire;
 use futures::stream::{self, Stream, TryStreamExt};
 use progenitor_client::{ClientHooks, OperationInfo};
-use reqwest::{Url, header};
+use reqwest::{Request, Response, Url, header};
 use serde::de::DeserializeOwned;
 
 /// A page of a collection, whether found by number or by cursor.
@@ -75,14 +75,20 @@ impl Client {
     /// and must not be templated; both end in [`Error::InvalidRequest`], with nothing sent.
     pub async fn follow<T: DeserializeOwned>(&self, link: &Link) -> Result<ResponseValue<T>, Error<ErrorBody>> {
         let url = resolve(self.baseurl(), link).map_err(Error::InvalidRequest)?;
-        let info = OperationInfo { operation_id: "follow" };
-        let mut request = self.client().get(url).header(header::ACCEPT, "application/json").build()?;
+        let request = self.client().get(url).header(header::ACCEPT, "application/json").build()?;
+        ResponseValue::from_response(self.transfer(request).await?).await
+    }
+
+    /// Sends a request that no generated operation makes, with the token of this client, and gives the answer of a
+    /// success.
+    pub(crate) async fn transfer(&self, mut request: Request) -> Result<Response, Error<ErrorBody>> {
+        let info = OperationInfo { operation_id: "transfer" };
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;
         let response = result?;
         match response.status().as_u16() {
-            200..=299 => ResponseValue::from_response(response).await,
+            200..=299 => Ok(response),
             400..=599 => Err(Error::ErrorResponse(ResponseValue::from_response(response).await?)),
             _ => Err(Error::UnexpectedResponse(response)),
         }

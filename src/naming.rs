@@ -10,7 +10,7 @@ use dropshot::Body;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use openapi_dropshot::runtime::{BodyRules, Encoding, Failure, FailureKind, Naming, Response};
+use openapi_dropshot::runtime::{Encoding, Failure, FailureKind, Naming, Response};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -208,8 +208,8 @@ fn snake(name: &str) -> String {
 
 /// Bytes that a JSON body has at most, whatever the operation; the operation's own limit is kept to later.
 static LARGEST_BODY: LazyLock<usize> = LazyLock::new(|| {
-    let is_json = |rules: &&BodyRules| rules.media.iter().any(|media| media.encoding == Encoding::Json);
-    let limits = OPERATIONS.iter().filter_map(|operation| operation.body).filter(is_json).map(|rules| rules.limit);
+    let media = OPERATIONS.iter().filter_map(|operation| operation.body).flat_map(|rules| rules.media);
+    let limits = media.filter(|media| media.encoding == Encoding::Json).map(|media| media.limit);
     limits.max().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 });
 

@@ -191,11 +191,11 @@ pub static SEND_CHANNEL_INVITE: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::CREATE_CHANNEL_INVITE_RESOURCE),
                 },
             ],

@@ -9,6 +9,12 @@ pub mod applications;
 pub mod users;
 /// The operations with the tag `Channels`.
 pub mod channels;
+/// The operations with the tag `Members`.
+pub mod members;
+/// The operations with the tag `Moderators`.
+pub mod moderators;
+/// The operations with the tag `Invites`.
+pub mod invites;
 /// The operations with the tag `Messages`.
 pub mod messages;
 /// The operations with the tag `Files`.
@@ -22,6 +28,9 @@ pub use root::RootApi;
 pub use applications::ApplicationsApi;
 pub use users::UsersApi;
 pub use channels::ChannelsApi;
+pub use members::MembersApi;
+pub use moderators::ModeratorsApi;
+pub use invites::InvitesApi;
 pub use messages::MessagesApi;
 pub use files::FilesApi;
 pub use health::HealthApi;
@@ -45,16 +54,27 @@ pub static OPERATIONS: &[&Operation] = &[
     &users::CHECK_USER_EXISTS,
     &users::RETRIEVE_USER,
     &users::DELETE_USER,
+    &users::UPDATE_USER_DISPLAY_PICTURE,
     &users::LIST_USER_CHANNELS,
     &channels::LIST_CHANNELS,
     &channels::CREATE_CHANNEL,
     &channels::RETRIEVE_CHANNEL,
     &channels::DELETE_CHANNEL,
+    &members::LIST_CHANNEL_MEMBERS,
+    &members::ADD_CHANNEL_MEMBER,
+    &members::REMOVE_CHANNEL_MEMBER,
+    &members::LIST_CHANNEL_MEMBERSHIPS,
+    &moderators::LIST_CHANNEL_MODERATORS,
+    &moderators::ADD_CHANNEL_MODERATOR,
+    &moderators::REMOVE_CHANNEL_MODERATOR,
+    &invites::LIST_CHANNEL_INVITES,
+    &invites::SEND_CHANNEL_INVITE,
     &messages::LIST_CHANNEL_MESSAGES,
     &messages::SEND_CHANNEL_MESSAGE,
     &messages::LIST_MESSAGES,
     &messages::RETRIEVE_MESSAGE,
     &messages::DELETE_MESSAGE,
+    &files::RETRIEVE_FILE,
     &files::RETRIEVE_DISPLAY_PICTURE,
     &health::CHECK_LIVENESS,
     &health::CHECK_READINESS,
@@ -81,8 +101,8 @@ pub static PATH_ALIASES: &[PathAlias] = &[
 /// # Errors
 /// When dropshot refuses a route, which a checked document does not bring about.
 pub fn api<
-    S: AuthorizationApi + RootApi + ApplicationsApi + UsersApi + ChannelsApi
-        + MessagesApi + FilesApi + HealthApi,
+    S: AuthorizationApi + RootApi + ApplicationsApi + UsersApi + ChannelsApi + MembersApi
+        + ModeratorsApi + InvitesApi + MessagesApi + FilesApi + HealthApi,
 >() -> Result<Api<S>, dropshot::ApiDescriptionRegisterError> {
     let mut api = dropshot::ApiDescription::<Arc<S>>::new();
     authorization::register(&mut api)?;
@@ -90,6 +110,9 @@ pub fn api<
     applications::register(&mut api)?;
     users::register(&mut api)?;
     channels::register(&mut api)?;
+    members::register(&mut api)?;
+    moderators::register(&mut api)?;
+    invites::register(&mut api)?;
     messages::register(&mut api)?;
     files::register(&mut api)?;
     health::register(&mut api)?;

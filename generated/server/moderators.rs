@@ -204,11 +204,11 @@ pub static ADD_CHANNEL_MODERATOR: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 65536u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 65536u64,
                     schema: Some(&super::schemas::USER_REFERENCE),
                 },
             ],

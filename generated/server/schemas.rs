@@ -52,7 +52,7 @@ pub static ACCESS_TOKEN_REQUEST: Schema = Schema {
                     nullable: false,
                     kind: Kind::String {
                         min_length: 0u64,
-                        max_length: 1024u64,
+                        max_length: 4096u64,
                         pattern: Some(&ACCESS_TOKEN_REQUEST__PATTERN_2),
                         format: None,
                         values: &[],
@@ -118,6 +118,22 @@ pub static CREATE_CHANNEL_BASE: Schema = Schema {
                 name: "properties",
                 required: false,
                 schema: &super::schemas::PROPERTIES,
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`CreateChannelInviteResource`
+pub static CREATE_CHANNEL_INVITE_RESOURCE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "user",
+                required: true,
+                schema: &super::schemas::USER_REFERENCE,
             },
         ],
         additional: Additional::Any,

@@ -1,5 +1,6 @@
 //! `chatkitty serve`.
 
+use super::failure::ReaderGone;
 use super::{block_on, print};
 use crate::config::Config;
 use crate::server::{NewCredentials, Running, start};
@@ -23,7 +24,11 @@ pub(super) fn run(config: Config) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let running = start(config).await.context("the server did not start")?;
-        print(&greeting(&running))?;
+        // Whoever started the server may have no use for its greeting.
+        match print(&greeting(&running)) {
+            Err(error) if !error.is::<ReaderGone>() => return Err(error),
+            _ => {}
+        }
         let mut told_to_stop = async || {
             tokio::select! {
                 _ = terminate.recv() => {}

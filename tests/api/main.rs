@@ -9,6 +9,7 @@ mod channels;
 mod child;
 mod client;
 mod command_line;
+mod commands;
 mod contract;
 mod durability;
 mod edge;

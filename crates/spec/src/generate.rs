@@ -1,5 +1,6 @@
 //! The document → the files of `generated/`.
 
+use crate::command_line::command_line;
 use openapi_dropshot::model::Api;
 use openapi_dropshot::{Diagnostics, Files, Projection, Settings, TypesFrom};
 use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl};
@@ -33,20 +34,33 @@ pub(crate) fn generate(api: &Api) -> Result<Files, Error> {
         Settings { types: TypesFrom::Module("crate::generated::client::types".into()), ..Settings::default() };
     let mut files = openapi_dropshot::generate(api, &settings)?;
     let projection = openapi_dropshot::projection(api);
-    let client =
-        thread::Builder::new().stack_size(STACK).spawn(|| client(projection).map_err(|error| error.to_string()));
-    let client = client
-        .map_err(|error| Error::Client(format!("no thread to generate in: {error}")))?
-        .join()
-        .unwrap_or_else(|_| Err("it panicked; the message above says where".into()))
-        .map_err(Error::Client)?;
+    let code = || -> Result<(String, String), Box<dyn StdError>> {
+        Ok((client(&projection)?, command_line(api, &projection, &told(&projection)?)?))
+    };
+    let code = thread::scope(|scope| {
+        let code = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, || code().map_err(|error| error.to_string()))
+            .map_err(|error| Error::Client(format!("no thread to generate in: {error}")))?;
+        let panicked = || Err("it panicked; the message above says where".into());
+        code.join().unwrap_or_else(|_| panicked()).map_err(Error::Client)
+    });
+    let (client, command_line) = code?;
     files.insert("client.rs", format!("{HEADER}\n{client}"));
+    files.insert("cli.rs", format!("{HEADER}\n{command_line}"));
     files.insert("mod.rs", MODULE);
     Ok(files)
 }
 
 /// progenitor's client and the wire types.
-fn client(projection: Projection) -> Result<String, Box<dyn StdError>> {
+fn client(projection: &Projection) -> Result<String, Box<dyn StdError>> {
+    let document: openapiv3::OpenAPI = serde_json::from_value(projection.document.clone())?;
+    let tokens = Generator::new(&told(projection)?).generate_tokens(&document)?;
+    Ok(prettyplease::unparse(&syn::parse2(tokens)?))
+}
+
+/// What progenitor is told for the client and for the command line that uses it.
+fn told(projection: &Projection) -> Result<GenerationSettings, Box<dyn StdError>> {
     let mut settings = GenerationSettings::default();
     settings
         .with_interface(InterfaceStyle::Builder)
@@ -60,9 +74,7 @@ fn client(projection: Projection) -> Result<String, Box<dyn StdError>> {
         let traits = [TypeImpl::FromStr, TypeImpl::Display];
         settings.with_replacement(name, format!("crate::generated::wire::{name}"), traits.into_iter());
     }
-    let document: openapiv3::OpenAPI = serde_json::from_value(projection.document)?;
-    let tokens = Generator::new(&settings).generate_tokens(&document)?;
-    Ok(prettyplease::unparse(&syn::parse2(tokens)?))
+    Ok(settings)
 }
 
 /// `type: string, format: date-time` in the words of JSON Schema.
@@ -76,9 +88,15 @@ fn date_time() -> SchemaObject {
 
 const MODULE: &str = "//! What follows from `openapi.yaml`. Written by `build.rs`; edits are lost at the next `cargo build`.
 //!
-//! [`client`] is progenitor's client and the wire types, [`wire`] has the unions and enums that may grow, and [`server`]
-//! the traits that the handwritten code fills in. `openapi.json` is the document as JSON.
+//! [`client`] is progenitor's client and the wire types, [`wire`] has the unions and enums that may grow, [`server`] the
+//! traits that the handwritten code fills in, and `cli` progenitor's command line over the client. `openapi.json` is the
+//! document as JSON.
 
+/// The command line of the API.
+#[cfg(feature = \"cli\")]
+#[allow(clippy::all, clippy::todo, missing_docs, unreachable_pub, rustdoc::all, unused)]
+#[rustfmt::skip]
+pub mod cli;
 /// The client and the wire types.
 #[allow(clippy::all, missing_docs, unreachable_pub, rustdoc::all, dead_code)]
 #[rustfmt::skip]

@@ -4,7 +4,6 @@ use super::document::resolve;
 use super::world::World;
 use crate::support::{Answer, Caller};
 use reqwest::Method;
-use reqwest::header::ALLOW;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

@@ -115,6 +115,9 @@ fn open_enum(open: &OpenEnum) -> TokenStream {
                 match value { #(#from_text,)* _ => Self::Unknown(value.to_owned()) }
             }
         }
+        impl From<::std::string::String> for #name {
+            fn from(value: ::std::string::String) -> Self { value.as_str().into() }
+        }
         impl std::str::FromStr for #name {
             type Err = std::convert::Infallible;
             fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> { Ok(value.into()) }

@@ -29,6 +29,11 @@ impl From<&str> for Color {
         }
     }
 }
+impl From<::std::string::String> for Color {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
 impl std::str::FromStr for Color {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {

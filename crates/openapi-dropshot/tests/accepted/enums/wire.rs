@@ -43,6 +43,11 @@ impl From<&str> for Kind {
         }
     }
 }
+impl From<::std::string::String> for Kind {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
 impl std::str::FromStr for Kind {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {

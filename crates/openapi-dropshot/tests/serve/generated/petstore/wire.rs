@@ -33,6 +33,11 @@ impl From<&str> for Species {
         }
     }
 }
+impl From<::std::string::String> for Species {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
 impl std::str::FromStr for Species {
     type Err = std::convert::Infallible;
     fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
