@@ -28,7 +28,7 @@ pub(super) fn properties(schema: &'static Value) -> Vec<Property> {
     let schema = resolve(schema);
     let mut found = Vec::new();
     let tag = schema.pointer("/discriminator/propertyName").and_then(Value::as_str);
-    let variants: Vec<_> = items(schema, "oneOf").map(|variant| properties(variant)).collect();
+    let variants: Vec<_> = items(schema, "oneOf").map(properties).collect();
     for (name, of_variant) in variants.iter().flatten().map(|property| (property.name, property.schema)) {
         let in_all = variants.iter().all(|variant| variant.iter().any(|one| one.name == name && one.required));
         let mut property =
