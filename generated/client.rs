@@ -91,11 +91,16 @@ pub mod types {
         }
     }
     /**Links to this application and to its users, channels and messages. `find:users` and `find:channels` are URI
-templates that take the query parameters of those lists.
+templates that take the query parameters of those lists; `curies` says where they are documented.
 */
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ApplicationLinks {
         pub channels: Link,
+        /**Where relations with a prefix are documented: `name` is the prefix, and the variable `rel` of the URI template
+stands for what follows the colon. Absent if the server serves no documentation.
+*/
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub curies: ::std::vec::Vec<Link>,
         #[serde(rename = "find:channels")]
         pub find_channels: Link,
         #[serde(rename = "find:users")]
@@ -2724,6 +2729,10 @@ after this one, `first` and `last` if there is more than one page.
         #[derive(Clone, Debug)]
         pub struct ApplicationLinks {
             channels: ::std::result::Result<super::Link, ::std::string::String>,
+            curies: ::std::result::Result<
+                ::std::vec::Vec<super::Link>,
+                ::std::string::String,
+            >,
             find_channels: ::std::result::Result<super::Link, ::std::string::String>,
             find_users: ::std::result::Result<super::Link, ::std::string::String>,
             messages: ::std::result::Result<super::Link, ::std::string::String>,
@@ -2734,6 +2743,7 @@ after this one, `first` and `last` if there is more than one page.
             fn default() -> Self {
                 Self {
                     channels: Err("no value supplied for channels".to_string()),
+                    curies: Ok(Default::default()),
                     find_channels: Err(
                         "no value supplied for find_channels".to_string(),
                     ),
@@ -2754,6 +2764,18 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for channels: {e}")
+                    });
+                self
+            }
+            pub fn curies<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.curies = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for curies: {e}")
                     });
                 self
             }
@@ -2825,6 +2847,7 @@ after this one, `first` and `last` if there is more than one page.
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     channels: value.channels?,
+                    curies: value.curies?,
                     find_channels: value.find_channels?,
                     find_users: value.find_users?,
                     messages: value.messages?,
@@ -2837,6 +2860,7 @@ after this one, `first` and `last` if there is more than one page.
             fn from(value: super::ApplicationLinks) -> Self {
                 Self {
                     channels: Ok(value.channels),
+                    curies: Ok(value.curies),
                     find_channels: Ok(value.find_channels),
                     find_users: Ok(value.find_users),
                     messages: Ok(value.messages),
@@ -8680,8 +8704,9 @@ Manages a chat application from a server: its users, its channels and the messag
 `Authorization: Bearer TOKEN`. Each operation names the scopes that the token must carry.
 
 **Resources.** Answers are JSON in the HAL style: `_links` leads from one resource to the next, so that a client
-needs to know `GET /v1` only. Links with `templated: true` are RFC 6570 URI templates. Properties without a value
-are left out, never `null`. Times are UTC in ISO 8601 with milliseconds.
+needs to know `GET /v1` only. Links with `templated: true` are RFC 6570 URI templates, and a page below `/docs/rels/`
+tells what each link means. Properties without a value are left out, never `null`. Times are UTC in ISO 8601 with
+milliseconds.
 
 **Forms.** A client that asks for `application/prs.hal-forms+json` gets the same answers with `_templates`: a form for
 each operation that changes something at an address the answer links to.

@@ -181,7 +181,7 @@ impl Authority {
         let matches = bool::from(secret.hash(salt).ct_eq(expected));
         let Some(credential) = credential.filter(|_| matches) else {
             self.count_guess(guesser);
-            return Err(Error::Credentials);
+            return Err(Error::Credentials { challenge: true });
         };
         let application = credential.application_id;
         let scopes = narrowed(scope, credential.scopes)?;
@@ -198,7 +198,9 @@ impl Authority {
         let written = store.write(move |tx| tokens::insert(tx, &hash, &row)).await;
         match written {
             // The application went while its credentials were being checked.
-            Err(StoreError::Engine(_)) if !self.exists(store, application).await? => return Err(Error::Credentials),
+            Err(StoreError::Engine(_)) if !self.exists(store, application).await? => {
+                return Err(Error::Credentials { challenge: true });
+            }
             other => other?,
         }
         let scope = scopes.unwrap_or_else(|| format!("org:{application}:app"));

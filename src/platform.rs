@@ -1,6 +1,7 @@
 //! What handlers share: the store, who may call, and where this server is reached.
 
 use crate::auth::{Authority, Caller};
+use crate::config::Config;
 use crate::error::Error;
 use crate::files::Files;
 use crate::hal::Urls;
@@ -22,6 +23,8 @@ pub struct Platform {
     public_url: Option<String>,
     /// `http` or `https`, as this server is reached directly.
     scheme: &'static str,
+    /// Whether the documentation is served.
+    documented: bool,
 }
 
 /// The application that the address names, where it names one (`/v1/applications/{application_id}/…`).
@@ -29,14 +32,15 @@ pub struct Platform {
 pub struct NamedApplication(pub String);
 
 impl Platform {
-    /// A platform on an open store, with its files.
-    pub fn new(store: Store, files: Arc<Files>, authority: Authority, public_url: Option<String>, tls: bool) -> Self {
-        Platform { store, files, authority, public_url, scheme: if tls { "https" } else { "http" } }
+    /// A platform on an open store with its files, reached directly by `http` or `https`.
+    pub fn new(store: Store, files: Arc<Files>, authority: Authority, config: &Config, scheme: &'static str) -> Self {
+        let (public_url, documented) = (config.public_url.clone(), !config.no_docs);
+        Platform { store, files, authority, public_url, scheme, documented }
     }
 
     /// The addresses of an application's resources, as this caller reaches the server.
     pub fn urls(&self, call: &Call, application: i64) -> Urls {
-        Urls::new(self.origin(call.headers(), &call.request.uri), application)
+        Urls::new(self.origin(call.headers(), &call.request.uri), application, self.documented)
     }
 
     /// `https://chat.example.com`, as the sender of a request with these headers reaches the server.

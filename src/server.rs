@@ -75,8 +75,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let files = Arc::new(files);
     let authority = Authority::new(Duration::from_secs(config.token_lifetime.into()), config.rate_limit);
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let platform =
-        Arc::new(Platform::new(store.clone(), Arc::clone(&files), authority, config.public_url.clone(), tls.is_some()));
+    let platform = Arc::new(Platform::new(store.clone(), Arc::clone(&files), authority, &config, scheme));
     let api = server::api::<Platform>().map_err(|error| StartError::Listen(error.to_string()))?;
     let routes = api.into_routes();
     let explorer = match (&config.explorer_dir, config.no_explorer) {

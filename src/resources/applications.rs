@@ -70,6 +70,7 @@ fn represent(row: &ApplicationRow, urls: &Urls) -> ApplicationResource {
         created_time: Timestamp::from_millis(row.created_time),
         properties: properties(&row.properties),
         links: ApplicationLinks {
+            curies: urls.curies("find"),
             self_: urls.application(),
             users: urls.collection("users"),
             channels: urls.collection("channels"),

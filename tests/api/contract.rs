@@ -15,6 +15,7 @@ mod limits;
 mod links;
 mod negotiation;
 mod registration;
+mod relations;
 mod request;
 mod routing;
 mod schemas;
