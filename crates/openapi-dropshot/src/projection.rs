@@ -139,7 +139,8 @@ fn project_operation(document: &mut Value, operation: &Operation, error: Option<
             return;
         };
         let (name, schema) = match (kept.encoding, &kept.schema) {
-            (Encoding::Json, Some(schema)) => ("application/json", reference(schema)),
+            // A client has the whole body at hand, so a streamed one is JSON like any other to it.
+            (Encoding::Json | Encoding::Bytes, Some(schema)) => ("application/json", reference(schema)),
             (Encoding::Form, Some(schema)) => ("application/x-www-form-urlencoded", reference(schema)),
             _ => ("application/octet-stream", json!({"type": "string", "format": "binary"})),
         };

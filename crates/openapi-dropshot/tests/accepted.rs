@@ -15,8 +15,8 @@ macro_rules! documents {
 documents! {
     all_of any_of arrays bytes_body components defaults deprecated descriptions empty_answer enums errors form
     formats head header_parameters json_kin maps multipart_file nullable numbers one_of path_aliases
-    path_parameters query_parameters read_only recursive reserved_words security tagged_union text_answer
-    two_bodies two_tags
+    path_parameters query_parameters read_only recursive reserved_words security streamed_json tagged_union
+    text_answer two_bodies two_tags
 }
 
 #[test]
