@@ -44,6 +44,10 @@ impl<T: CliConfig> Cli<T> {
             CliCommand::ListMessages => Self::cli_list_messages(),
             CliCommand::RetrieveMessage => Self::cli_retrieve_message(),
             CliCommand::DeleteMessage => Self::cli_delete_message(),
+            CliCommand::ExportMessageAnalytics => Self::cli_export_message_analytics(),
+            CliCommand::ExportUserAnalytics => Self::cli_export_user_analytics(),
+            CliCommand::ListJobs => Self::cli_list_jobs(),
+            CliCommand::RetrieveJob => Self::cli_retrieve_job(),
             CliCommand::CheckLiveness => Self::cli_check_liveness(),
             CliCommand::CheckReadiness => Self::cli_check_readiness(),
         }
@@ -505,6 +509,50 @@ impl<T: CliConfig> Cli<T> {
                     .help("The ID of the message."),
             )
     }
+    pub fn cli_export_message_analytics() -> ::clap::Command {
+        ::clap::Command::new("")
+    }
+    pub fn cli_export_user_analytics() -> ::clap::Command {
+        ::clap::Command::new("")
+    }
+    pub fn cli_list_jobs() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("page")
+                    .long("page")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("running")
+                    .long("running")
+                    .value_parser(::clap::value_parser!(bool))
+                    .required(false)
+                    .help(
+                        "Only jobs that have not ended yet (true), or only those that have (false).",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+    }
+    pub fn cli_retrieve_job() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the job."),
+            )
+    }
     pub fn cli_check_liveness() -> ::clap::Command {
         ::clap::Command::new("")
     }
@@ -578,6 +626,14 @@ impl<T: CliConfig> Cli<T> {
             CliCommand::ListMessages => self.execute_list_messages(matches).await,
             CliCommand::RetrieveMessage => self.execute_retrieve_message(matches).await,
             CliCommand::DeleteMessage => self.execute_delete_message(matches).await,
+            CliCommand::ExportMessageAnalytics => {
+                self.execute_export_message_analytics(matches).await
+            }
+            CliCommand::ExportUserAnalytics => {
+                self.execute_export_user_analytics(matches).await
+            }
+            CliCommand::ListJobs => self.execute_list_jobs(matches).await,
+            CliCommand::RetrieveJob => self.execute_retrieve_job(matches).await,
             CliCommand::CheckLiveness => self.execute_check_liveness(matches).await,
             CliCommand::CheckReadiness => self.execute_check_readiness(matches).await,
         }
@@ -1248,6 +1304,90 @@ impl<T: CliConfig> Cli<T> {
             }
         }
     }
+    pub async fn execute_export_message_analytics(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.export_message_analytics();
+        self.config.execute_export_message_analytics(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_export_user_analytics(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.export_user_analytics();
+        self.config.execute_export_user_analytics(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_jobs(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_jobs();
+        if let Some(value) = matches.get_one::<i32>("page") {
+            request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<bool>("running") {
+            request = request.running(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        self.config.execute_list_jobs(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_retrieve_job(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.retrieve_job();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_retrieve_job(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
     pub async fn execute_check_liveness(
         &self,
         matches: &::clap::ArgMatches,
@@ -1508,6 +1648,34 @@ pub trait CliConfig {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+    fn execute_export_message_analytics(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ExportMessageAnalytics,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_export_user_analytics(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ExportUserAnalytics,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_list_jobs(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListJobs,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_retrieve_job(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::RetrieveJob,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
     fn execute_check_liveness(
         &self,
         matches: &::clap::ArgMatches,
@@ -1554,6 +1722,10 @@ pub enum CliCommand {
     ListMessages,
     RetrieveMessage,
     DeleteMessage,
+    ExportMessageAnalytics,
+    ExportUserAnalytics,
+    ListJobs,
+    RetrieveJob,
     CheckLiveness,
     CheckReadiness,
 }
@@ -1574,7 +1746,9 @@ impl CliCommand {
             CliCommand::SendChannelInvite, CliCommand::ListChannelMessages,
             CliCommand::SendChannelMessage, CliCommand::ListMessages,
             CliCommand::RetrieveMessage, CliCommand::DeleteMessage,
-            CliCommand::CheckLiveness, CliCommand::CheckReadiness,
+            CliCommand::ExportMessageAnalytics, CliCommand::ExportUserAnalytics,
+            CliCommand::ListJobs, CliCommand::RetrieveJob, CliCommand::CheckLiveness,
+            CliCommand::CheckReadiness,
         ]
             .into_iter()
     }
@@ -1611,6 +1785,10 @@ impl CliCommand {
             CliCommand::ListMessages => "list_messages",
             CliCommand::RetrieveMessage => "retrieve_message",
             CliCommand::DeleteMessage => "delete_message",
+            CliCommand::ExportMessageAnalytics => "export_message_analytics",
+            CliCommand::ExportUserAnalytics => "export_user_analytics",
+            CliCommand::ListJobs => "list_jobs",
+            CliCommand::RetrieveJob => "retrieve_job",
             CliCommand::CheckLiveness => "check_liveness",
             CliCommand::CheckReadiness => "check_readiness",
         }
@@ -1787,6 +1965,17 @@ impl CliConfig for &crate::cli::api::Call {
         request: &mut builder::SendChannelMessage,
     ) -> anyhow::Result<()> {
         *request = request.clone().body(self.body::<types::CreateMessageResource>()?);
+        Ok(())
+    }
+    fn execute_list_jobs(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListJobs,
+    ) -> anyhow::Result<()> {
+        let values = self.list::<String>(matches, "sort")?;
+        if !values.is_empty() {
+            *request = request.clone().sort(values);
+        }
         Ok(())
     }
 }

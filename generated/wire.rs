@@ -322,6 +322,156 @@ impl<'de> serde::Deserialize<'de> for CreateMessageType {
         Ok(value.as_ref().into())
     }
 }
+/// What a job does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApplicationJobType {
+    /// `CHANNEL_IMPORT`
+    ChannelImport,
+    /// `CHANNEL_MEMBERS_IMPORT`
+    ChannelMembersImport,
+    /// `MESSAGE_IMPORT`
+    MessageImport,
+    /// `USER_IMPORT`
+    UserImport,
+    /// `MESSAGE_ANALYTICS_EXPORT`
+    MessageAnalyticsExport,
+    /// `USER_ANALYTICS_EXPORT`
+    UserAnalyticsExport,
+    /// A value that this version does not know.
+    Unknown(::std::string::String),
+}
+impl ApplicationJobType {
+    /// The value as it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::ChannelImport => "CHANNEL_IMPORT",
+            Self::ChannelMembersImport => "CHANNEL_MEMBERS_IMPORT",
+            Self::MessageImport => "MESSAGE_IMPORT",
+            Self::UserImport => "USER_IMPORT",
+            Self::MessageAnalyticsExport => "MESSAGE_ANALYTICS_EXPORT",
+            Self::UserAnalyticsExport => "USER_ANALYTICS_EXPORT",
+            Self::Unknown(value) => value,
+        }
+    }
+}
+impl From<&str> for ApplicationJobType {
+    fn from(value: &str) -> Self {
+        match value {
+            "CHANNEL_IMPORT" => Self::ChannelImport,
+            "CHANNEL_MEMBERS_IMPORT" => Self::ChannelMembersImport,
+            "MESSAGE_IMPORT" => Self::MessageImport,
+            "USER_IMPORT" => Self::UserImport,
+            "MESSAGE_ANALYTICS_EXPORT" => Self::MessageAnalyticsExport,
+            "USER_ANALYTICS_EXPORT" => Self::UserAnalyticsExport,
+            _ => Self::Unknown(value.to_owned()),
+        }
+    }
+}
+impl From<::std::string::String> for ApplicationJobType {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
+impl std::str::FromStr for ApplicationJobType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+        Ok(value.into())
+    }
+}
+impl std::fmt::Display for ApplicationJobType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl serde::Serialize for ApplicationJobType {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> ::std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> serde::Deserialize<'de> for ApplicationJobType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        let value = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(value.as_ref().into())
+    }
+}
+/** How far a job is: it waits for its turn (`PENDING`), is being done (`RUNNING`), has come to its end (`FINISHED`),
+ though some items may have been faulty, or could not come to its end (`FAILED`), though some items may have been
+ imported. The jobs of an application run one after the other.*/
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApplicationJobState {
+    /// `PENDING`
+    Pending,
+    /// `RUNNING`
+    Running,
+    /// `FINISHED`
+    Finished,
+    /// `FAILED`
+    Failed,
+    /// A value that this version does not know.
+    Unknown(::std::string::String),
+}
+impl ApplicationJobState {
+    /// The value as it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Running => "RUNNING",
+            Self::Finished => "FINISHED",
+            Self::Failed => "FAILED",
+            Self::Unknown(value) => value,
+        }
+    }
+}
+impl From<&str> for ApplicationJobState {
+    fn from(value: &str) -> Self {
+        match value {
+            "PENDING" => Self::Pending,
+            "RUNNING" => Self::Running,
+            "FINISHED" => Self::Finished,
+            "FAILED" => Self::Failed,
+            _ => Self::Unknown(value.to_owned()),
+        }
+    }
+}
+impl From<::std::string::String> for ApplicationJobState {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
+impl std::str::FromStr for ApplicationJobState {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+        Ok(value.into())
+    }
+}
+impl std::fmt::Display for ApplicationJobState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl serde::Serialize for ApplicationJobState {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> ::std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> serde::Deserialize<'de> for ApplicationJobState {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        let value = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(value.as_ref().into())
+    }
+}
 /** What is wrong: what it refers to does not exist (`missing`), it is required and absent (`missing_field`), it is
  not as the document demands (`invalid`), another resource has it already (`already_exists`), or it cannot be
  done (`unprocessable`).*/
@@ -721,5 +871,113 @@ impl From<crate::generated::client::types::DirectChannelResource>
 for DeletedMessageResource {
     fn from(value: crate::generated::client::types::DirectChannelResource) -> Self {
         Self::Direct(value)
+    }
+}
+/// A channel to import, of any type that has members.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum ChannelImport {
+    /// `type` is `PUBLIC`.
+    Public(crate::generated::client::types::PublicChannelImport),
+    /// `type` is `PRIVATE`.
+    Private(crate::generated::client::types::PrivateChannelImport),
+    /// `type` is `DIRECT`.
+    Direct(crate::generated::client::types::DirectChannelImport),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for ChannelImport {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "ChannelImport"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("PUBLIC", value) => {
+                serde_json::from_value(value).map(Self::Public).map_err(at)
+            }
+            ("PRIVATE", value) => {
+                serde_json::from_value(value).map(Self::Private).map_err(at)
+            }
+            ("DIRECT", value) => {
+                serde_json::from_value(value).map(Self::Direct).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::PublicChannelImport> for ChannelImport {
+    fn from(value: crate::generated::client::types::PublicChannelImport) -> Self {
+        Self::Public(value)
+    }
+}
+impl From<crate::generated::client::types::PrivateChannelImport> for ChannelImport {
+    fn from(value: crate::generated::client::types::PrivateChannelImport) -> Self {
+        Self::Private(value)
+    }
+}
+impl From<crate::generated::client::types::DirectChannelImport> for ChannelImport {
+    fn from(value: crate::generated::client::types::DirectChannelImport) -> Self {
+        Self::Direct(value)
+    }
+}
+/// A message to import, of a user or of the application.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum MessageImport {
+    /// `type` is `TEXT`.
+    Text(crate::generated::client::types::TextChatUserMessageImport),
+    /// `type` is `SYSTEM_TEXT`.
+    SystemText(crate::generated::client::types::TextSystemMessageImport),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for MessageImport {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "MessageImport"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("TEXT", value) => serde_json::from_value(value).map(Self::Text).map_err(at),
+            ("SYSTEM_TEXT", value) => {
+                serde_json::from_value(value).map(Self::SystemText).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::TextChatUserMessageImport> for MessageImport {
+    fn from(value: crate::generated::client::types::TextChatUserMessageImport) -> Self {
+        Self::Text(value)
+    }
+}
+impl From<crate::generated::client::types::TextSystemMessageImport> for MessageImport {
+    fn from(value: crate::generated::client::types::TextSystemMessageImport) -> Self {
+        Self::SystemText(value)
     }
 }

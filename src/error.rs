@@ -248,11 +248,16 @@ fn name_of(kind: &FailureKind) -> &'static str {
 }
 
 fn validation_error(resource: &str, violation: Violation) -> ValidationError {
-    let code = match violation.code {
+    let Violation { field, code, message, .. } = violation;
+    ValidationError { resource: resource.to_owned(), field, code: code_of(code), message }
+}
+
+/// What a client is told of a broken constraint.
+pub(crate) fn code_of(code: Code) -> ValidationErrorCode {
+    match code {
         Code::Missing => ValidationErrorCode::MissingField,
         _ => ValidationErrorCode::Invalid,
-    };
-    ValidationError { resource: resource.to_owned(), field: violation.field, code, message: violation.message }
+    }
 }
 
 /// The noun of a path's last collection: `message` for `/v1/channels/{id}/messages`.

@@ -10,6 +10,7 @@
 //! - [`naming`]: the same API with its names in snake_case;
 //! - [`files`]: what is uploaded, streamed to an object store and back;
 //! - [`hal`], [`hal_forms`] and [`error`]: links and pages, forms, and the documented errors;
+//! - `jobs`: what goes on after its request was answered;
 //! - [`explorer`]: the document, its documentation page and a HAL explorer, served beside the API;
 //! - [`store`]: rows and SQL by noun.
 //!
@@ -40,6 +41,8 @@ pub mod files;
 pub mod hal;
 #[cfg(feature = "server")]
 pub mod hal_forms;
+#[cfg(feature = "server")]
+mod jobs;
 #[cfg(feature = "server")]
 pub mod naming;
 #[cfg(feature = "server")]

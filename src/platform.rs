@@ -10,6 +10,7 @@ use http::header::HOST;
 use http::{HeaderMap, Uri};
 use openapi_dropshot::runtime::{Call, Operation, Response, Service};
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// The server's state; every generated trait is implemented for it.
 pub struct Platform {
@@ -19,6 +20,8 @@ pub struct Platform {
     pub files: Arc<Files>,
     /// Credentials, tokens and limits.
     pub authority: Authority,
+    /// Tells the runner that a job is waiting.
+    pub jobs: Notify,
     /// `https://chat.example.com`, where configured.
     public_url: Option<String>,
     /// `http` or `https`, as this server is reached directly.
@@ -35,7 +38,7 @@ impl Platform {
     /// A platform on an open store with its files, reached directly by `http` or `https`.
     pub fn new(store: Store, files: Arc<Files>, authority: Authority, config: &Config, scheme: &'static str) -> Self {
         let (public_url, documented) = (config.public_url.clone(), !config.no_docs);
-        Platform { store, files, authority, public_url, scheme, documented }
+        Platform { store, files, authority, jobs: Notify::new(), public_url, scheme, documented }
     }
 
     /// The addresses of an application's resources, as this caller reaches the server.

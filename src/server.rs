@@ -6,6 +6,7 @@ use crate::edge::{Edge, Gate};
 use crate::explorer::{Explorer, Pages};
 use crate::files::Files;
 use crate::generated::server;
+use crate::jobs::Runner;
 use crate::platform::Platform;
 use crate::store::{OpenError, Store, StoreError, applications, credentials, tokens};
 use dropshot::{ConfigDropshot, ConfigTls, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy};
@@ -25,6 +26,7 @@ pub struct Running {
     http: HttpServer<Arc<Platform>>,
     files: Arc<Files>,
     housekeeping: tokio::task::JoinHandle<()>,
+    runner: Runner,
     stop_limit: Duration,
 }
 
@@ -95,7 +97,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     // dropshot tells of every connection and request; the access log is ours, so only its warnings are kept.
     let drain = tracing_slog::TracingSlogDrain.filter_level(slog::Level::Warning).fuse();
-    let http = ServerBuilder::new(description, platform, slog::Logger::root(drain, slog::o!()))
+    let http = ServerBuilder::new(description, Arc::clone(&platform), slog::Logger::root(drain, slog::o!()))
         .config(settings)
         .tls(tls.map(ConfigTls::Dynamic))
         .version_policy(VersionPolicy::Dynamic(Box::new(Gate(routes))))
@@ -107,6 +109,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         url: format!("{scheme}://{}", http.local_addr()),
         first,
         http,
+        runner: Runner::start(platform),
         housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files))),
         files,
         stop_limit: Duration::from_secs(config.stop_limit.into()),
@@ -114,14 +117,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 }
 
 impl Running {
-    /// Takes no more connections, and lets requests in flight finish within the limit.
+    /// Takes no more connections, and lets requests in flight finish within the limit. Jobs are put down where they are.
     ///
     /// # Errors
     /// A sentence, when some had to be cut off.
     pub async fn stop(self) -> Result<(), String> {
         self.housekeeping.abort();
         let finish = async {
-            let closed = self.http.close().await;
+            let (closed, ()) = tokio::join!(self.http.close(), self.runner.stop());
             self.files.sweep().await;
             closed
         };

@@ -17,6 +17,12 @@ pub mod moderators;
 pub mod invites;
 /// The operations with the tag `Messages`.
 pub mod messages;
+/// The operations with the tag `Imports`.
+pub mod imports;
+/// The operations with the tag `Analytics`.
+pub mod analytics;
+/// The operations with the tag `Jobs`.
+pub mod jobs;
 /// The operations with the tag `Files`.
 pub mod files;
 /// The operations with the tag `Health`.
@@ -32,6 +38,9 @@ pub use members::MembersApi;
 pub use moderators::ModeratorsApi;
 pub use invites::InvitesApi;
 pub use messages::MessagesApi;
+pub use imports::ImportsApi;
+pub use analytics::AnalyticsApi;
+pub use jobs::JobsApi;
 pub use files::FilesApi;
 pub use health::HealthApi;
 use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
@@ -74,6 +83,15 @@ pub static OPERATIONS: &[&Operation] = &[
     &messages::LIST_MESSAGES,
     &messages::RETRIEVE_MESSAGE,
     &messages::DELETE_MESSAGE,
+    &imports::IMPORT_USERS,
+    &imports::IMPORT_CHANNELS,
+    &imports::IMPORT_CHANNEL_MEMBERS,
+    &imports::IMPORT_MESSAGES,
+    &analytics::EXPORT_MESSAGE_ANALYTICS,
+    &analytics::EXPORT_USER_ANALYTICS,
+    &jobs::LIST_JOBS,
+    &jobs::RETRIEVE_JOB,
+    &jobs::RETRIEVE_JOB_FILE,
     &files::RETRIEVE_FILE,
     &files::RETRIEVE_DISPLAY_PICTURE,
     &health::CHECK_LIVENESS,
@@ -102,7 +120,8 @@ pub static PATH_ALIASES: &[PathAlias] = &[
 /// When dropshot refuses a route, which a checked document does not bring about.
 pub fn api<
     S: AuthorizationApi + RootApi + ApplicationsApi + UsersApi + ChannelsApi + MembersApi
-        + ModeratorsApi + InvitesApi + MessagesApi + FilesApi + HealthApi,
+        + ModeratorsApi + InvitesApi + MessagesApi + ImportsApi + AnalyticsApi + JobsApi
+        + FilesApi + HealthApi,
 >() -> Result<Api<S>, dropshot::ApiDescriptionRegisterError> {
     let mut api = dropshot::ApiDescription::<Arc<S>>::new();
     authorization::register(&mut api)?;
@@ -114,6 +133,9 @@ pub fn api<
     moderators::register(&mut api)?;
     invites::register(&mut api)?;
     messages::register(&mut api)?;
+    imports::register(&mut api)?;
+    analytics::register(&mut api)?;
+    jobs::register(&mut api)?;
     files::register(&mut api)?;
     health::register(&mut api)?;
     Ok(Api::new(api, OPERATIONS))

@@ -75,6 +75,7 @@ fn represent(row: &ApplicationRow, urls: &Urls) -> ApplicationResource {
             users: urls.collection("users"),
             channels: urls.collection("channels"),
             messages: urls.collection("messages"),
+            jobs: urls.collection("jobs"),
             find_users: urls.template("users", "{?page,size,sort*,name}"),
             find_channels: urls.template("channels", "{?page,size,sort*,type,members*}"),
         },

@@ -8,11 +8,11 @@ use crate::error::{Error, Fault};
 use crate::generated::client::types::{
     ApplicationResource, ChannelLinks, DirectChannelResource, OpenChannelResource, PageLinks, PageMetadata,
     PagedModelChannelResource, PagedModelChannelResourceEmbedded, PrivateChannelResource, Properties,
-    PublicChannelResource, UserReference,
+    PublicChannelResource, UserReference, Username, UsernameReference,
 };
 use crate::generated::server::ChannelsApi;
 use crate::generated::server::channels::ListChannelsQuery;
-use crate::generated::wire::{ChannelResource, ChannelType as WireType, CreateChannelResource, ValidationErrorCode};
+use crate::generated::wire::{ChannelImport, ChannelResource, ChannelType as WireType, CreateChannelResource, ValidationErrorCode};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
 use crate::store::channels::{self, ChannelFilter, ChannelRow, ChannelType, NewChannel};
@@ -95,8 +95,8 @@ impl ChannelsApi for Platform {
     }
 }
 
-/// What the four kinds of request have in common.
-struct Wanted {
+/// What the kinds of request, and of items to import, have in common.
+pub(super) struct Wanted {
     kind: ChannelType,
     name: Option<String>,
     display_name: Option<String>,
@@ -134,8 +134,33 @@ impl From<CreateChannelResource> for Wanted {
     }
 }
 
+impl From<ChannelImport> for Wanted {
+    fn from(item: ChannelImport) -> Self {
+        let reference = |name: Username| UsernameReference { username: name.0 }.into();
+        let wanted = |kind, name, display_name, creator: Option<Username>, members: Vec<Username>, properties| Wanted {
+            kind,
+            name,
+            display_name,
+            creator: creator.map(reference),
+            members: members.into_iter().map(reference).collect(),
+            properties,
+        };
+        match item {
+            ChannelImport::Public(i) => {
+                wanted(ChannelType::Public, i.name, i.display_name, i.creator, i.members, i.properties)
+            }
+            ChannelImport::Private(i) => {
+                wanted(ChannelType::Private, i.name, i.display_name, i.creator, i.members, i.properties)
+            }
+            ChannelImport::Direct(i) => wanted(ChannelType::Direct, None, None, i.creator, i.members, i.properties),
+            // The checks before the import admit the document's types only.
+            ChannelImport::Unknown(_) => wanted(ChannelType::Open, None, None, None, Vec::new(), None),
+        }
+    }
+}
+
 /// Creates a channel, or finds the equivalent one: the same type and name, or the same members of a DIRECT channel.
-fn create(tx: &Tx<'_>, application: i64, wanted: &Wanted) -> Decision<Channel> {
+pub(super) fn create(tx: &Tx<'_>, application: i64, wanted: &Wanted) -> Decision<Channel> {
     let (mut faults, mut member_ids) = (Vec::new(), Vec::new());
     let mut creator_id = None;
     if let Some(reference) = &wanted.creator {

@@ -39,13 +39,9 @@ impl MembersApi for Platform {
         id: i64,
         body: UserReference,
     ) -> Result<Reply<ChannelResource>, Error> {
-        let (application, field) = (caller.application, reference_field(&body));
-        match self.store.write(move |tx| add(tx, application, id, &body)).await {
-            Err(StoreError::Taken(Constraint::Membership)) => {
-                Err(Fault::new(field, ValidationErrorCode::AlreadyExists, "this user is a member already").into())
-            }
-            channel => Ok(channels::represent(channel??, &self.urls(call, application)).into()),
-        }
+        let application = caller.application;
+        let channel = self.store.write(move |tx| add(tx, application, id, &body)).await??;
+        Ok(channels::represent(channel, &self.urls(call, application)).into())
     }
 
     async fn remove_channel_member(
@@ -77,7 +73,8 @@ impl MembersApi for Platform {
     }
 }
 
-fn add(tx: &Tx<'_>, application: i64, id: i64, reference: &UserReference) -> Decision<Channel> {
+/// Makes a user a member of a channel.
+pub(super) fn add(tx: &Tx<'_>, application: i64, id: i64, reference: &UserReference) -> Decision<Channel> {
     if let Err(error) = group(tx, application, id)? {
         return Ok(Err(error));
     }
@@ -85,7 +82,13 @@ fn add(tx: &Tx<'_>, application: i64, id: i64, reference: &UserReference) -> Dec
         Ok(user) => user,
         Err(fault) => return Ok(Err(fault.into())),
     };
-    members::add_member(tx, application, id, user.id, now())?;
+    match members::add_member(tx, application, id, user.id, now()) {
+        Err(StoreError::Taken(Constraint::Membership)) => {
+            let (field, message) = (reference_field(reference), "this user is a member already");
+            return Ok(Err(Fault::new(field, ValidationErrorCode::AlreadyExists, message).into()));
+        }
+        added => added?,
+    }
     Ok(channels::get(tx, application, id)?.ok_or(Error::NotFound("channel")))
 }
 

@@ -192,13 +192,13 @@ fn cursor(request: Result<CursorRequest, MissingCursor>) -> Result<CursorRequest
 }
 
 /// A text, or a file that is stored elsewhere.
-enum Body {
+pub(super) enum Body {
     Text(String),
     File(CreateExternalFileProperties),
 }
 
 /// What the message says; what belongs to the other type is refused rather than dropped.
-fn content(body: &CreateMessageResource) -> Result<Body, Error> {
+pub(super) fn content(body: &CreateMessageResource) -> Result<Body, Error> {
     use ValidationErrorCode::{Invalid, MissingField};
     let is_file = matches!(body.type_, Some(CreateMessageType::File));
     let mut faults = Vec::new();
@@ -227,8 +227,20 @@ fn content(body: &CreateMessageResource) -> Result<Body, Error> {
     content.filter(|_| faults.is_empty()).ok_or(Error::Invalid(faults))
 }
 
+/// At most `limit` of the messages with IDs above `after` up to `last`, by ID.
+pub(super) fn following(
+    tx: &Tx<'_>,
+    application: i64,
+    after: i64,
+    last: i64,
+    limit: i64,
+) -> Result<Vec<Message>, StoreError> {
+    let rows = messages::following(tx, application, after, last, limit)?;
+    with_users(tx, application, rows)
+}
+
 /// Sends a message as the application, or on behalf of a user. In an OPEN channel it is not kept.
-fn send(
+pub(super) fn send(
     tx: &Tx<'_>,
     application: i64,
     channel_id: i64,
@@ -299,11 +311,18 @@ fn record(tx: &Tx<'_>, kind: EventType, message: &Message) -> Result<(), StoreEr
 
 /// A message and the user who sent it.
 #[derive(Clone)]
-struct Message {
+pub(super) struct Message {
     row: MessageRow,
     user: Option<UserRow>,
     /// Whether it is stored, and so has an id and an address.
     kept: bool,
+}
+
+impl Message {
+    /// Its ID; 0 if it is not stored.
+    pub(super) fn id(&self) -> i64 {
+        self.row.id
+    }
 }
 
 fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<MessageRow>) -> Result<Vec<Message>, StoreError> {
@@ -316,7 +335,7 @@ fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<MessageRow>) -> Result<Ve
 }
 
 /// A message as the wire has it.
-fn represent(message: Message, urls: &Urls) -> MessageResource {
+pub(super) fn represent(message: Message, urls: &Urls) -> MessageResource {
     let Message { row, user, kept } = message;
     let links = MessageLinks {
         self_: kept.then(|| urls.item("messages", row.id)),

@@ -1,12 +1,15 @@
 //! The generated traits filled in, a file a tag: who is calling, what is allowed, what the store does, how it is
 //! represented.
 
+pub(crate) mod analytics;
 mod applications;
 mod authorization;
 mod channels;
 mod files;
 mod health;
+pub(crate) mod imports;
 mod invites;
+mod jobs;
 mod members;
 mod messages;
 mod moderators;

@@ -1,6 +1,6 @@
 //! Users.
 
-use super::{channels, order, properties, sort_filters, stored};
+use super::{Decision, channels, order, properties, sort_filters, stored};
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
 use crate::files::{Accepts, Attachment};
@@ -51,26 +51,8 @@ impl UsersApi for Platform {
         body: CreatePersonChatUserResource,
     ) -> Result<Reply<ChatUserResource>, Error> {
         let application = caller.application;
-        let user = NewUser {
-            kind: UserType::Person,
-            display_name: body.display_name.unwrap_or_else(|| body.name.clone()),
-            name: body.name,
-            is_guest: body.is_guest.unwrap_or(false),
-            status: "UNAVAILABLE".to_owned(),
-            properties: stored(body.properties),
-        };
-        let created = self.store.write(move |tx| {
-            let row = users::create(tx, application, user, now())?;
-            record(tx, EventType::UserCreated, &row)?;
-            Ok(row)
-        });
-        match created.await {
-            Ok(row) => Ok(represent(row, &self.urls(call, application)).into()),
-            Err(StoreError::Taken(Constraint::UserName)) => {
-                Err(Fault::new("name", ValidationErrorCode::AlreadyExists, "another user has this name").into())
-            }
-            Err(error) => Err(error.into()),
-        }
+        let row = self.store.write(move |tx| create(tx, application, body)).await??;
+        Ok(represent(row, &self.urls(call, application)).into())
     }
 
     async fn check_user_exists(
@@ -173,6 +155,28 @@ fn record(tx: &Tx<'_>, kind: EventType, row: &UserRow) -> Result<(), StoreError>
     let resource = represent(row.clone(), &Urls::recorded(row.application_id));
     events::record(tx, row.application_id, Event { kind, channel: None, resource: &resource }, now())?;
     Ok(())
+}
+
+/// Creates a person.
+pub(super) fn create(tx: &Tx<'_>, application: i64, body: CreatePersonChatUserResource) -> Decision<UserRow> {
+    let user = NewUser {
+        kind: UserType::Person,
+        display_name: body.display_name.unwrap_or_else(|| body.name.clone()),
+        name: body.name,
+        is_guest: body.is_guest.unwrap_or(false),
+        status: "UNAVAILABLE".to_owned(),
+        properties: stored(body.properties),
+    };
+    match users::create(tx, application, user, now()) {
+        Err(StoreError::Taken(Constraint::UserName)) => {
+            Ok(Err(Fault::new("name", ValidationErrorCode::AlreadyExists, "another user has this name").into()))
+        }
+        row => {
+            let row = row?;
+            record(tx, EventType::UserCreated, &row)?;
+            Ok(Ok(row))
+        }
+    }
 }
 
 /// A user as the wire has it.

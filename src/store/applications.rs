@@ -1,7 +1,7 @@
 //! Applications: the tenants. Their rows also keep the totals of what they own.
 
 use super::channels::ChannelType;
-use super::{Param, Row, StoreError, Tx, files};
+use super::{Param, Row, StoreError, Tx, files, jobs};
 
 /// A row of `applications`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,7 @@ pub fn is_empty(tx: &Tx<'_>) -> Result<bool, StoreError> {
 pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
     let application: [Param<'_>; 1] = [id.into()];
     files::discard(tx, "1 = 1", &application)?;
+    jobs::forget_application(tx, id)?;
     for sql in [
         "DELETE FROM events WHERE application_id = $1",
         "DELETE FROM tokens WHERE application_id = $1",

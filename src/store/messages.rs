@@ -191,6 +191,24 @@ pub fn page(
     }
 }
 
+/// The ID of the newest message; 0 if there is none.
+pub fn last_id(tx: &Tx<'_>, application: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT id FROM messages WHERE application_id = $1 ORDER BY id DESC LIMIT 1";
+    Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+}
+
+/// At most `limit` of the messages with IDs above `after` up to `last`, by ID.
+pub fn following(
+    tx: &Tx<'_>,
+    application: i64,
+    after: i64,
+    last: i64,
+    limit: i64,
+) -> Result<Vec<MessageRow>, StoreError> {
+    let sql = select!("AND id > $2 AND id <= $3 ORDER BY id LIMIT $4");
+    tx.query(sql, &[application.into(), after.into(), last.into(), limit.into()], read)
+}
+
 /// Whether the listing has a message newer than the one with this id.
 pub fn exists_newer(tx: &Tx<'_>, application: i64, scope: Scope, id: i64) -> Result<bool, StoreError> {
     let found = match scope.channel {

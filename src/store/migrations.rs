@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_events.sql"),
     include_str!("migrations/0003_files.sql"),
     include_str!("migrations/0004_members.sql"),
+    include_str!("migrations/0006_jobs.sql"),
 ];
 
 /// The number of the latest step this program knows.

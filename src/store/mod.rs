@@ -24,6 +24,7 @@ pub mod channels;
 pub mod credentials;
 pub mod events;
 pub mod files;
+pub mod jobs;
 pub mod members;
 pub mod messages;
 pub mod threads;

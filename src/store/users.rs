@@ -165,6 +165,31 @@ pub fn find_by_ids(tx: &Tx<'_>, application: i64, ids: &[i64]) -> Result<Vec<Use
     tx.query(&sql, &params, read)
 }
 
+/// The ID of the newest user; 0 if there is none.
+pub fn last_id(tx: &Tx<'_>, application: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT id FROM users WHERE application_id = $1 ORDER BY id DESC LIMIT 1";
+    Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+}
+
+/// At most `limit` of the users with IDs above `after` up to `last`, by ID.
+pub fn following(
+    tx: &Tx<'_>,
+    application: i64,
+    after: i64,
+    last: i64,
+    limit: i64,
+) -> Result<Vec<UserRow>, StoreError> {
+    tx.query(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM users WHERE application_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4"
+        ),
+        &[application.into(), after.into(), last.into(), limit.into()],
+        read,
+    )
+}
+
 /// The users `offset..offset + limit` of the listing that `filter` and `sort` make.
 pub fn page(
     tx: &Tx<'_>,

@@ -23,11 +23,12 @@ async fn links_lead_from_the_root_to_everything() {
             "users": {"href": format!("{own}/users")},
             "channels": {"href": format!("{own}/channels")},
             "messages": {"href": format!("{own}/messages")},
+            "jobs": {"href": format!("{own}/jobs")},
             "find:users": {"href": format!("{own}/users{{?page,size,sort*,name}}"), "templated": true},
             "find:channels": {"href": format!("{own}/channels{{?page,size,sort*,type,members*}}"), "templated": true},
         })
     );
-    for collection in ["users", "channels", "messages"] {
+    for collection in ["users", "channels", "messages", "jobs"] {
         let page = api.get(&format!("{own}/{collection}")).await.ok();
         assert_eq!(page["_embedded"][collection], json!([]), "{page}");
     }

@@ -339,6 +339,25 @@ async fn every_operation_can_be_called() {
     call!("removeChannelModerator", client.remove_channel_moderator().id(channel).user_id(another));
     call!("removeChannelMember", client.remove_channel_member().id(channel).user_id(another));
 
+    let items = || read::<types::ChatUserImports>(json!([{"name": "gmurphy"}]));
+    let job = call!("importUsers", client.import_users().body(items()));
+    while client.retrieve_job().id(job.id).send().await.expect("the job").ended_time.is_none() {}
+    let job = call!("retrieveJob", client.retrieve_job().id(job.id));
+    assert_eq!((job.state.to_string(), job.progress.done), ("FINISHED".to_owned(), 1));
+    let report = call!("retrieveJobFile", client.retrieve_job_file().id(job.id));
+    let report: Vec<_> = report.into_inner().try_collect().await.expect("a report");
+    assert!(report.is_empty(), "nothing is wrong with the item");
+    let items = read::<types::ChannelImports>(json!([{"type": "PUBLIC", "name": "imported"}]));
+    assert_eq!(call!("importChannels", client.import_channels().body(items)).type_.to_string(), "CHANNEL_IMPORT");
+    let items = read::<types::ChannelMembershipImports>(json!([{"username": "gmurphy"}]));
+    call!("importChannelMembers", client.import_channel_members().id(channel).body(items));
+    call!("importMessages", client.import_messages().body(read::<types::MessageImports>(json!([]))));
+    call!("exportUserAnalytics", client.export_user_analytics());
+    let last = call!("exportMessageAnalytics", client.export_message_analytics());
+    // The jobs of an application run in their order; what follows is not to meet one under way.
+    while client.retrieve_job().id(last.id).send().await.expect("the job").ended_time.is_none() {}
+    assert_eq!(call!("listJobs", client.list_jobs().running(false)).page.total_elements, 6);
+
     let sender = read::<types::UserReference>(json!({"id": user.id}));
     let text = client.send_channel_message().id(channel).body_map(|body| body.body("Hello".to_owned()).user(sender));
     let MessageResource::Text(message) = call!("sendChannelMessage", text) else { panic!("not a text of a user") };

@@ -20,5 +20,6 @@ mod request;
 mod routing;
 mod schemas;
 mod security;
+mod streams;
 mod values;
 mod world;

@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "modules of a test binary share their helpers, and nobody else can")]
 
+mod analytics;
 mod applications;
 mod authorization;
 mod bad_input;
@@ -15,6 +16,8 @@ mod durability;
 mod edge;
 mod explorer;
 mod files;
+mod imports;
+mod jobs;
 mod members;
 mod messages;
 mod naming;

@@ -54,7 +54,7 @@ fn carrying(request: &Request, example: &BodyExample, value: Value) -> Request {
 async fn every_constraint_on_a_body_is_enforced() {
     let (world, mut report) = (World::new().await, Report::default());
     for operation in operations().into_iter().filter(Operation::has_body) {
-        for example in operation.body_examples() {
+        for example in operation.checked_examples() {
             for breakage in breakages(example.schema, example.value) {
                 if !fits(example.media, &breakage.value) {
                     continue;
@@ -86,7 +86,7 @@ async fn every_constraint_on_a_body_is_enforced() {
 async fn what_only_just_fits_is_not_faulted() {
     let (world, mut report) = (World::new().await, Report::default());
     for operation in operations().into_iter().filter(Operation::has_body) {
-        for example in operation.body_examples() {
+        for example in operation.checked_examples() {
             let request = world.request(&operation, operation.path);
             // A rule of the API may still refuse what fits the document, in other words than these.
             let broken =
@@ -182,7 +182,7 @@ async fn all_that_is_wrong_is_told_at_once() {
                 }
                 fields.push(field);
             }
-            let bodies = operation.body_examples();
+            let bodies = operation.checked_examples();
             let requests = bodies.iter().filter(|example| example.media.ends_with("json")).map(|example| {
                 let (value, mut inside) = all_at_once(example.schema, example.value);
                 inside.extend(fields.iter().cloned());

@@ -157,6 +157,8 @@ impl Worlds {
 async fn populate(caller: &Caller<'_>, left_out: Option<&str>) -> Ids {
     let id = |resource: &Value| resource["id"].as_i64().unwrap_or_else(|| panic!("no id in {resource}"));
     let mut ids = Ids::from([("applications", id(&caller.get("/v1/application").await.ok()))]);
+    // Two items that cannot be imported, so that there is a report and nothing else.
+    ids.insert("jobs", id(&caller.import("/v1/imports/users", &json!([{}, {}])).await));
     if left_out != Some("users") {
         // The names that the examples of the document use.
         ids.insert("users", id(&caller.user("jdoe").await));
