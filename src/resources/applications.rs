@@ -77,7 +77,7 @@ fn represent(row: &ApplicationRow, urls: &Urls) -> ApplicationResource {
             messages: urls.collection("messages"),
             jobs: urls.collection("jobs"),
             find_users: urls.template("users", "{?page,size,sort*,name}"),
-            find_channels: urls.template("channels", "{?page,size,sort*,type,members*}"),
+            find_channels: urls.template("channels", "{?page,size,sort*,type,members*,startTime,endTime,properties}"),
         },
     }
 }

@@ -1,13 +1,13 @@
 //! Channels.
 
 use super::users::represent_embedded;
-use super::{Decision, find_user, order, properties, sort_filters, stored};
+use super::{Decision, find_user, order, patched, properties, properties_filter, sort_filters, stored};
 use crate::Timestamp;
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
 use crate::generated::client::types::{
-    ApplicationResource, ChannelLinks, DirectChannelResource, OpenChannelResource, PageLinks, PageMetadata,
-    PagedModelChannelResource, PagedModelChannelResourceEmbedded, PrivateChannelResource, Properties,
+    ApplicationResource, ChannelLinks, ChannelPropertiesPatch, DirectChannelResource, OpenChannelResource, PageLinks,
+    PageMetadata, PagedModelChannelResource, PagedModelChannelResourceEmbedded, PrivateChannelResource, Properties,
     PublicChannelResource, UserReference, Username, UsernameReference,
 };
 use crate::generated::server::ChannelsApi;
@@ -19,7 +19,7 @@ use crate::store::channels::{self, ChannelFilter, ChannelRow, ChannelType, NewCh
 use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::users::UserRow;
 use crate::store::{StoreError, Tx, members, users};
-use openapi_dropshot::runtime::{Call, Reply};
+use openapi_dropshot::runtime::{Call, MergePatch, Reply};
 use std::collections::HashMap;
 
 /// Users that a direct channel has: one other at least, nine others at most.
@@ -38,10 +38,13 @@ impl ChannelsApi for Platform {
             .members
             .as_ref()
             .map(|list| list.iter().flat_map(|item| item.split(',')).map(str::to_owned).collect());
+        let start_time = time_filter("startTime", query.start_time.as_ref())?;
+        let end_time = time_filter("endTime", query.end_time.as_ref())?;
+        let properties = properties_filter(query.properties.as_ref())?;
         let (rows, total) = self
             .store
             .read(move |tx| {
-                let mut filter = ChannelFilter { kind, members: Vec::new() };
+                let mut filter = ChannelFilter { kind, members: Vec::new(), start_time, end_time, properties };
                 for name in names.iter().flatten() {
                     // Nobody of that name is in any channel.
                     let Some(user) = users::get_by_name(tx, application, name)? else { return Ok((Vec::new(), 0)) };
@@ -54,7 +57,13 @@ impl ChannelsApi for Platform {
         let urls = self.urls(call, application);
         let members = query.members.iter().flatten().map(|name| ("members", Some(name.as_str())));
         let kind = query.type_.as_ref().map(WireType::as_str);
-        let query = filters([("type", kind)].into_iter().chain(members).chain(sort_filters(query.sort.as_ref())));
+        let others = [
+            ("startTime", query.start_time.as_deref()),
+            ("endTime", query.end_time.as_deref()),
+            ("properties", query.properties.as_deref()),
+        ];
+        let sort = sort_filters(query.sort.as_ref());
+        let query = filters([("type", kind)].into_iter().chain(members).chain(others).chain(sort));
         let links = page.links(urls.collection("channels"), &query, total);
         Ok(represent_page(rows, &urls, page.metadata(total), links).into())
     }
@@ -74,6 +83,19 @@ impl ChannelsApi for Platform {
     async fn retrieve_channel(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ChannelResource>, Error> {
         let application = caller.application;
         let channel = self.store.read(move |tx| get(tx, application, id)).await?.ok_or(Error::NotFound("channel"))?;
+        Ok(represent(channel, &self.urls(call, application)).into())
+    }
+
+    async fn update_channel(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: Option<MergePatch<ChannelPropertiesPatch>>,
+    ) -> Result<Reply<ChannelResource>, Error> {
+        let application = caller.application;
+        let Some(patch) = body else { return self.retrieve_channel(call, caller, id).await };
+        let channel = self.store.write(move |tx| update(tx, application, id, patch)).await??;
         Ok(represent(channel, &self.urls(call, application)).into())
     }
 
@@ -230,6 +252,26 @@ fn record(tx: &Tx<'_>, kind: EventType, channel: &Channel) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Changes what a patch names. A display name that is cleared is the name again.
+fn update(tx: &Tx<'_>, application: i64, id: i64, patch: MergePatch<ChannelPropertiesPatch>) -> Decision<Channel> {
+    let Some(mut row) = channels::get(tx, application, id)? else { return Ok(Err(Error::NotFound("channel"))) };
+    let clears = ["displayName", "properties"].map(|name| patch.clears(name));
+    let ChannelPropertiesPatch { display_name, properties } = patch.set;
+    if display_name.is_some() && row.kind == ChannelType::Direct {
+        let message = "a direct channel has no names";
+        return Ok(Err(Fault::new("displayName", ValidationErrorCode::Unprocessable, message).into()));
+    }
+    row.display_name = if clears[0] { row.name.clone() } else { display_name.or(row.display_name) };
+    row.properties = match patched(&row.properties, clears[1], properties) {
+        Ok(properties) => properties,
+        Err(fault) => return Ok(Err(fault.into())),
+    };
+    channels::update(tx, application, id, row.display_name.as_deref(), &row.properties)?;
+    let channel = with_users(tx, application, vec![row])?.remove(0);
+    record(tx, EventType::ChannelUpdated, &channel)?;
+    Ok(Ok(channel))
+}
+
 /// A channel and the users it shows.
 #[derive(Clone)]
 pub(super) struct Channel {
@@ -323,6 +365,14 @@ pub(super) fn represent_page(
 ) -> PagedModelChannelResource {
     let channels = channels.into_iter().map(|channel| represent(channel, urls)).collect();
     PagedModelChannelResource { embedded: PagedModelChannelResourceEmbedded { channels }, page, links }
+}
+
+/// A filter by time, in milliseconds since the epoch.
+fn time_filter(field: &str, text: Option<&String>) -> Result<Option<i64>, Error> {
+    let time = text.map(|text| text.parse::<Timestamp>()).transpose();
+    let invalid =
+        |_| Fault::new(field, ValidationErrorCode::Invalid, "must be a time such as 2026-01-15T09:30:00.000Z");
+    Ok(time.map_err(invalid)?.map(Timestamp::millis))
 }
 
 fn stored_type(kind: &WireType) -> ChannelType {

@@ -14,7 +14,9 @@ use crate::generated::server::members::{ListChannelMembersQuery, ListChannelMemb
 use crate::generated::wire::{ChannelResource, ValidationErrorCode};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
+use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::members::{self, Entry, Roster};
+use crate::store::users::UserRow;
 use crate::store::{Constraint, StoreError, Tx};
 use openapi_dropshot::runtime::{Call, Reply};
 
@@ -89,6 +91,7 @@ pub(super) fn add(tx: &Tx<'_>, application: i64, id: i64, reference: &UserRefere
         }
         added => added?,
     }
+    record(tx, EventType::MemberCreated, id, user)?;
     Ok(channels::get(tx, application, id)?.ok_or(Error::NotFound("channel")))
 }
 
@@ -99,7 +102,17 @@ fn remove(tx: &Tx<'_>, application: i64, id: i64, user: i64) -> Decision<Channel
     if !members::remove_member(tx, application, id, user)? {
         return Ok(Err(Error::NotFound("member")));
     }
+    let event = Event { kind: EventType::MemberDeleted, channel: Some(id), resource: &Deleted { id: user } };
+    events::record(tx, application, event, now())?;
     Ok(channels::get(tx, application, id)?.ok_or(Error::NotFound("channel")))
+}
+
+/// Records what happened to a member of a channel.
+pub(super) fn record(tx: &Tx<'_>, kind: EventType, channel: i64, user: UserRow) -> Result<(), StoreError> {
+    let application = user.application_id;
+    let resource = users::represent(user, &Urls::recorded(application));
+    events::record(tx, application, Event { kind, channel: Some(channel), resource: &resource }, now())?;
+    Ok(())
 }
 
 /// A membership as the wire has it.

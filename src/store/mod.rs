@@ -13,6 +13,7 @@
 //! - Columns called `properties`, `file`, `display_picture` and `scopes` are text the store keeps without looking inside.
 
 mod error;
+mod json;
 mod migrations;
 mod page;
 mod sqlite;

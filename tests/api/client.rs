@@ -320,6 +320,9 @@ async fn every_operation_can_be_called() {
         read::<CreateChannelResource>(json!({"type": "PUBLIC", "name": "lobby", "creator": {"username": "jdoe"}}));
     let channel = channel_id(&call!("createChannel", client.create_channel().body(body)));
     call!("retrieveChannel", client.retrieve_channel().id(channel));
+    let renamed = client.update_channel().id(channel).body_map(|body| body.display_name("The lobby".to_owned()));
+    let renamed = call!("updateChannel", renamed);
+    assert!(matches!(renamed, ChannelResource::Public(channel) if channel.display_name == "The lobby"));
     let found =
         call!("listChannels", client.list_channels().type_(ChannelType::Public).members(vec!["jdoe".to_owned()]));
     assert_eq!(found.page.total_elements, 1);

@@ -193,6 +193,12 @@ impl Caller<'_> {
         text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
+    /// Sends a merge patch under the name that clients of this API give it.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("content-type", "application/json+merge-patch");
+        Answer::of(request.body(body.to_string())).await
+    }
+
     /// Creates a user and gives its resource.
     pub async fn user(&self, name: &str) -> Value {
         self.post("/v1/users", json!({"name": name})).await.ok()
