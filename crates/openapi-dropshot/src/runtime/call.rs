@@ -299,12 +299,13 @@ impl Input<'_> {
     }
 }
 
-/// The media type that `Content-Type` names; any `+json` will do where JSON is taken.
+/// The media type that `Content-Type` names; any JSON will do where JSON is taken, of whatever type.
 fn named(content_type: &str, declared: &'static [Media]) -> Option<&'static Media> {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let exact = declared.iter().find(|media| media.name == essence);
     let is_json = |media: &&Media| media.encoding == Encoding::Json || media.name == "application/json";
-    exact.or_else(|| declared.iter().filter(is_json).find(|_| essence.ends_with("+json")))
+    let is_kin = essence == "application/json" || essence.ends_with("+json");
+    exact.or_else(|| declared.iter().filter(is_json).find(|_| is_kin))
 }
 
 /// A value that [`Input::finish`] has made sure of.

@@ -130,6 +130,11 @@ impl Pattern {
 /// stay readable when it comes back a few levels further down, in a list for instance.
 pub(super) const MAX_DEPTH: usize = 100;
 
+/// Whether JSON that comes as text inside a body is nested deeper than a body may be.
+pub fn is_too_deep(value: &Value) -> bool {
+    is_deeper(value, MAX_DEPTH)
+}
+
 pub(super) fn is_deeper(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
