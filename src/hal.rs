@@ -216,10 +216,12 @@ impl CursorRequest {
         Ok(CursorRequest { cursor, size: served_size(size) })
     }
 
-    /// Links and description of a page that holds the messages with these ids, newest first.
+    /// Links and description of a page that holds the messages with these ids, newest first. `filters` are those of the
+    /// collection with a leading `&`.
     pub fn page(
         self,
         collection: &Link,
+        filters: &str,
         ids: &[i64],
         newer: bool,
         older: bool,
@@ -232,7 +234,7 @@ impl CursorRequest {
                     query.push_str(&format!("{name}={id}&"));
                 }
             }
-            link(format!("{}?{query}size={}&relation={relation}", collection.href, self.size))
+            link(format!("{}?{query}size={}&relation={relation}{filters}", collection.href, self.size))
         };
         let links =
             CursorPageLinks { self_: at("SELF"), next: older.then(|| at("NEXT")), prev: newer.then(|| at("PREVIOUS")) };

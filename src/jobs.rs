@@ -165,7 +165,13 @@ async fn carry_out(platform: Arc<Platform>, work: Work) {
         }
         Err(Interrupted::Lost) => tracing::warn!(application, job, kind, "a job was taken over by another process"),
         Err(Interrupted::Failed(error)) => {
-            tracing::error!(?error, application, job, kind, "a job failed; it is begun again when its lease has expired");
+            tracing::error!(
+                ?error,
+                application,
+                job,
+                kind,
+                "a job failed; it is begun again when its lease has expired"
+            );
         }
     }
     // The next job of the application may begin.
@@ -183,11 +189,7 @@ async fn begin(platform: &Platform, work: &Work) -> Result<(), Interrupted> {
         };
         return end(platform, work, JobState::Failed, Some(fault)).await;
     }
-    if work.job.kind.is_import() {
-        imports::run(platform, work).await
-    } else {
-        analytics::run(platform, work).await
-    }
+    if work.job.kind.is_import() { imports::run(platform, work).await } else { analytics::run(platform, work).await }
 }
 
 /// Ends a job that wrote no file.

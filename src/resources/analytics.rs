@@ -28,11 +28,7 @@ impl AnalyticsApi for Platform {
         self.export(call, &caller, JobType::MessageAnalyticsExport, message_rows::last_id).await
     }
 
-    async fn export_user_analytics(
-        &self,
-        call: &Call,
-        caller: Caller,
-    ) -> Result<Reply<ApplicationJobResource>, Error> {
+    async fn export_user_analytics(&self, call: &Call, caller: Caller) -> Result<Reply<ApplicationJobResource>, Error> {
         self.export(call, &caller, JobType::UserAnalyticsExport, user_rows::last_id).await
     }
 }

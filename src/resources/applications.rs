@@ -2,13 +2,15 @@
 
 use super::{properties, root};
 use crate::Timestamp;
-use crate::auth::Caller;
+use crate::auth::{Caller, now};
 use crate::error::Error;
 use crate::generated::client::types::{ApiRoot, ApplicationLinks, ApplicationResource};
 use crate::generated::server::ApplicationsApi;
 use crate::hal::Urls;
 use crate::platform::Platform;
 use crate::store::applications::{self, ApplicationRow};
+use crate::store::events::{self, Event, EventType};
+use crate::store::{StoreError, Tx};
 use openapi_dropshot::runtime::{Call, Reply};
 
 impl ApplicationsApi for Platform {
@@ -62,6 +64,15 @@ impl Platform {
     }
 }
 
+/// Records what happened to an application.
+pub(super) fn record(tx: &Tx<'_>, application: i64, kind: EventType) -> Result<(), StoreError> {
+    if let Some(row) = applications::get(tx, application)? {
+        let resource = represent(&row, &Urls::recorded(application));
+        events::record(tx, application, Event { kind, channel: None, resource: &resource }, now())?;
+    }
+    Ok(())
+}
+
 fn represent(row: &ApplicationRow, urls: &Urls) -> ApplicationResource {
     ApplicationResource {
         id: row.id,
@@ -78,6 +89,7 @@ fn represent(row: &ApplicationRow, urls: &Urls) -> ApplicationResource {
             jobs: urls.collection("jobs"),
             find_users: urls.template("users", "{?page,size,sort*,name}"),
             find_channels: urls.template("channels", "{?page,size,sort*,type,members*,startTime,endTime,properties}"),
+            find_messages: urls.template("messages", "{?size,username,query}"),
         },
     }
 }

@@ -1,7 +1,8 @@
 //! Channels.
 
+use super::messages::{Message, represent_embedded_message};
 use super::users::represent_embedded;
-use super::{Decision, find_user, order, patched, properties, properties_filter, sort_filters, stored};
+use super::{Decision, find_user, messages, order, patched, properties, properties_filter, sort_filters, stored};
 use crate::Timestamp;
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
@@ -12,7 +13,9 @@ use crate::generated::client::types::{
 };
 use crate::generated::server::ChannelsApi;
 use crate::generated::server::channels::ListChannelsQuery;
-use crate::generated::wire::{ChannelImport, ChannelResource, ChannelType as WireType, CreateChannelResource, ValidationErrorCode};
+use crate::generated::wire::{
+    ChannelImport, ChannelResource, ChannelType as WireType, CreateChannelResource, ValidationErrorCode,
+};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
 use crate::store::channels::{self, ChannelFilter, ChannelRow, ChannelType, NewChannel};
@@ -272,12 +275,13 @@ fn update(tx: &Tx<'_>, application: i64, id: i64, patch: MergePatch<ChannelPrope
     Ok(Ok(channel))
 }
 
-/// A channel and the users it shows.
+/// A channel, the users it shows and its newest message.
 #[derive(Clone)]
 pub(super) struct Channel {
     row: ChannelRow,
     creator: Option<UserRow>,
     members: Vec<UserRow>,
+    latest: Option<Message>,
 }
 
 /// The channel with this id and the users it shows.
@@ -299,7 +303,8 @@ pub(super) fn group(tx: &Tx<'_>, application: i64, id: i64) -> Decision<()> {
     Ok(Err(Fault::new("id", ValidationErrorCode::Unprocessable, message).into()))
 }
 
-/// Channels with their creators and the members of the DIRECT ones, by two queries for a whole page.
+/// Channels with their creators, the members of the DIRECT ones and their newest messages, by a few queries for a whole
+/// page.
 pub(super) fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<ChannelRow>) -> Result<Vec<Channel>, StoreError> {
     let creators: Vec<i64> = rows.iter().filter_map(|row| row.creator_id).collect();
     let direct: Vec<i64> = rows.iter().filter(|row| row.kind == ChannelType::Direct).map(|row| row.id).collect();
@@ -309,7 +314,10 @@ pub(super) fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<ChannelRow>) -
     for (channel, user) in members::of_channels(tx, application, &direct)? {
         joined.entry(channel).or_default().push(user);
     }
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut latest = messages::latest_of_channels(tx, application, &ids)?;
     let channel = |row: ChannelRow| Channel {
+        latest: latest.remove(&row.id),
         creator: row.creator_id.and_then(|id| creators.get(&id).cloned()),
         members: joined.remove(&row.id).unwrap_or_default(),
         row,
@@ -319,10 +327,11 @@ pub(super) fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<ChannelRow>) -
 
 /// A channel as the wire has it.
 pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
-    let Channel { row, creator, members } = channel;
+    let Channel { row, creator, members, latest } = channel;
     let id = row.id;
     let created_time = Timestamp::from_millis(row.created_time);
     let creator = creator.map(|user| represent_embedded(user, urls));
+    let last_received_message = latest.map(|message| represent_embedded_message(message, urls));
     let properties = properties(&row.properties);
     let (name, display_name) = (row.name.unwrap_or_default(), row.display_name.unwrap_or_default());
     let of_group = |nested| row.kind.is_group().then(|| urls.nested("channels", id, nested));
@@ -338,20 +347,63 @@ pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
     match row.kind {
         ChannelType::Open => {
             let type_ = Default::default();
-            OpenChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+            OpenChannelResource {
+                type_,
+                id,
+                created_time,
+                creator,
+                last_received_message,
+                properties,
+                name,
+                display_name,
+                links,
+            }
+            .into()
         }
         ChannelType::Public => {
             let type_ = Default::default();
-            PublicChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+            PublicChannelResource {
+                type_,
+                id,
+                created_time,
+                creator,
+                last_received_message,
+                properties,
+                name,
+                display_name,
+                links,
+            }
+            .into()
         }
         ChannelType::Private => {
             let type_ = Default::default();
-            PrivateChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+            PrivateChannelResource {
+                type_,
+                id,
+                created_time,
+                creator,
+                last_received_message,
+                properties,
+                name,
+                display_name,
+                links,
+            }
+            .into()
         }
         ChannelType::Direct => {
             let members = members.into_iter().map(|user| represent_embedded(user, urls)).collect();
             let type_ = Default::default();
-            DirectChannelResource { type_, id, created_time, creator, properties, members, links }.into()
+            DirectChannelResource {
+                type_,
+                id,
+                created_time,
+                creator,
+                last_received_message,
+                properties,
+                members,
+                links,
+            }
+            .into()
         }
     }
 }

@@ -4,13 +4,14 @@
 //! the items, and what fits is written in batches, each in one transaction with the progress. What is wrong with an item
 //! is noted in the same transaction, and its neighbours are imported all the same.
 
-use super::{Decision, channels, jobs as job_resources, members, messages, users};
+use super::messages::{Outgoing, Place};
+use super::{Decision, channels, jobs as job_resources, members, messages, stored, users};
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault, code_of};
 use crate::files::Attachment;
 use crate::generated::client::types::{
     ApplicationJobResource, ChannelMembershipImport, ChatUserImport, CreateExternalFileProperties,
-    CreateMessageResource, CreatePersonChatUserResource, FileImport, ImportFile, UserReference, UsernameReference,
+    CreatePersonChatUserResource, FileImport, ImportFile, UserReference, UsernameReference,
 };
 use crate::generated::server::ImportsApi;
 use crate::generated::server::imports::{
@@ -426,20 +427,14 @@ fn import_message(tx: &Tx<'_>, application: i64, message: &MessageImport) -> Dec
         let message = "an open channel keeps no messages, so that there is nothing to import";
         return Ok(Err(Fault::new("channelId", ValidationErrorCode::Unprocessable, message).into()));
     }
-    let message = CreateMessageResource {
-        type_: None,
-        body: Some(body),
-        name: None,
+    let message = Outgoing {
+        user: user.map(|name| (UsernameReference { username: name.0 }.into(), "user")),
+        text: Some(body),
         file: None,
         group_tag,
-        user: user.map(|name| UsernameReference { username: name.0 }.into()),
-        properties,
+        properties: stored(properties),
     };
-    let content = match messages::content(&message) {
-        Ok(content) => content,
-        Err(error) => return Ok(Err(error)),
-    };
-    Ok(messages::send(tx, application, channel, message, content)?.map(|_| ()))
+    Ok(messages::send(tx, application, Place::Channel(channel), message)?.map(|_| ()))
 }
 
 /// What the report says of an item that a rule refuses.

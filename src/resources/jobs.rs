@@ -53,12 +53,7 @@ impl JobsApi for Platform {
         Ok(page.into())
     }
 
-    async fn retrieve_job(
-        &self,
-        call: &Call,
-        caller: Caller,
-        id: i64,
-    ) -> Result<Reply<ApplicationJobResource>, Error> {
+    async fn retrieve_job(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationJobResource>, Error> {
         let application = caller.application;
         let row = self.store.read(move |tx| jobs::get(tx, application, id)).await?.ok_or(Error::NotFound("job"))?;
         Ok(represent(row, &self.urls(call, application)).into())

@@ -13,7 +13,10 @@ mod jobs;
 mod members;
 mod messages;
 mod moderators;
+mod read_receipts;
 mod root;
+mod text;
+mod threads;
 mod users;
 
 use crate::error::{Error, Fault};
@@ -29,7 +32,7 @@ type Decision<T> = Result<Result<T, Error>, StoreError>;
 
 /// Custom properties as the store keeps them.
 fn stored(properties: Option<Properties>) -> String {
-    properties.map_or_else(|| "{}".to_owned(), |properties| serde_json::Value::Object(properties.0).to_string())
+    properties.map_or_else(|| "{}".to_owned(), |properties| Value::Object(properties.0).to_string())
 }
 
 /// Custom properties as the wire has them. The store holds nothing but what [`stored`] wrote.

@@ -1,7 +1,7 @@
 //! Applications: the tenants. Their rows also keep the totals of what they own.
 
 use super::channels::ChannelType;
-use super::{Param, Row, StoreError, Tx, files, jobs};
+use super::{Param, Row, StoreError, Tx, files, jobs, messages};
 
 /// A row of `applications`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,12 +96,11 @@ pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
     let application: [Param<'_>; 1] = [id.into()];
     files::discard(tx, "1 = 1", &application)?;
     jobs::forget_application(tx, id)?;
+    messages::delete_of_application(tx, id)?;
     for sql in [
         "DELETE FROM events WHERE application_id = $1",
         "DELETE FROM tokens WHERE application_id = $1",
         "DELETE FROM credentials WHERE application_id = $1",
-        "DELETE FROM threads WHERE application_id = $1",
-        "DELETE FROM messages WHERE application_id = $1",
         "DELETE FROM moderators WHERE application_id = $1",
         "DELETE FROM invites WHERE application_id = $1",
         "DELETE FROM members WHERE application_id = $1",

@@ -1,8 +1,8 @@
 //! Channels.
 
-use super::page::{Slice, order_by, total_order};
+use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, files, members, threads};
+use super::{Param, Row, Sort, StoreError, Tx, applications, members, messages, threads};
 use std::fmt::Write as _;
 
 words! {
@@ -178,6 +178,28 @@ pub fn update(
     Ok(())
 }
 
+/// The channels with these ids, in no order. Ids that no channel has are left out.
+pub fn find_by_ids(tx: &Tx<'_>, application: i64, ids: &[i64]) -> Result<Vec<ChannelRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut params = vec![Param::Integer(application)];
+    let list = id_list(2, ids, &mut params);
+    let sql = concat!("SELECT ", columns!(), " FROM channels WHERE application_id = $1 AND id IN");
+    tx.query(&format!("{sql} ({list})"), &params, read)
+}
+
+/// The channels of these names, in no order. Names that no channel has are left out.
+pub fn find_by_names(tx: &Tx<'_>, application: i64, names: &[&str]) -> Result<Vec<ChannelRow>, StoreError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut params = vec![Param::Integer(application)];
+    let list = name_list(2, names, &mut params);
+    let sql = concat!("SELECT ", columns!(), " FROM channels WHERE application_id = $1 AND name IN");
+    tx.query(&format!("{sql} ({list})"), &params, read)
+}
+
 /// The channel of this name, of whichever type.
 pub fn find_by_name(tx: &Tx<'_>, application: i64, name: &str) -> Result<Option<ChannelRow>, StoreError> {
     tx.query_opt(
@@ -339,12 +361,10 @@ pub fn total_for_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<Option
 pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
     let Some(channel) = get(tx, application, id)? else { return Ok(false) };
     let params: [Param<'_>; 2] = [application.into(), id.into()];
+    messages::delete_of_channel(tx, application, id)?;
     members::forget_channel(tx, application, id, channel.kind.is_restricted())?;
-    let its_messages = "message_id IN (SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2)";
-    files::discard(tx, its_messages, &params)?;
     for sql in [
-        "DELETE FROM threads WHERE application_id = $1 AND channel_id = $2",
-        "DELETE FROM messages WHERE application_id = $1 AND channel_id = $2",
+        "DELETE FROM mentions WHERE application_id = $1 AND channel_id = $2",
         "DELETE FROM channels WHERE application_id = $1 AND id = $2",
     ] {
         tx.execute(sql, &params)?;

@@ -251,13 +251,7 @@ pub fn take(tx: &Tx<'_>, lease: &Lease, now: i64) -> Result<bool, StoreError> {
         "UPDATE jobs SET state = 'RUNNING', lease_holder = $1, lease_expires_time = $2, attempts = attempts + 1 \
          WHERE application_id = $3 AND id = $4 AND ended_time IS NULL \
          AND (lease_expires_time IS NULL OR lease_expires_time <= $5)",
-        &[
-            (&lease.holder).into(),
-            (now + LEASE_TIME).into(),
-            lease.application.into(),
-            lease.job.into(),
-            now.into(),
-        ],
+        &[(&lease.holder).into(), (now + LEASE_TIME).into(), lease.application.into(), lease.job.into(), now.into()],
     )?;
     Ok(taken > 0)
 }
@@ -293,13 +287,7 @@ pub fn advance(tx: &Tx<'_>, lease: &Lease, step: Progress) -> Result<(), StoreEr
 }
 
 /// Ends a job that is held, and lets go of what it has read.
-pub fn end(
-    tx: &Tx<'_>,
-    lease: &Lease,
-    state: JobState,
-    result: Option<&str>,
-    now: i64,
-) -> Result<(), StoreError> {
+pub fn end(tx: &Tx<'_>, lease: &Lease, state: JobState, result: Option<&str>, now: i64) -> Result<(), StoreError> {
     let input = "SELECT input FROM jobs WHERE application_id = $1 AND id = $2";
     let input = tx.query_opt(input, &[lease.application.into(), lease.job.into()], |row| row.opt_text(0))?;
     if let Some(input) = input.flatten() {

@@ -14,6 +14,9 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003_files.sql"),
     include_str!("migrations/0004_members.sql"),
     include_str!("migrations/0006_jobs.sql"),
+    include_str!("migrations/0007_threads.sql"),
+    include_str!("migrations/0008_search.sql"),
+    include_str!("migrations/0009_read_receipts.sql"),
 ];
 
 /// The number of the latest step this program knows.

@@ -1,8 +1,8 @@
 //! Users.
 
-use super::page::{Slice, id_list, order_by, placeholders, total_order};
+use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files, members};
+use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files, members, messages, read_receipts};
 
 words! {
     /// What a user is.
@@ -145,11 +145,11 @@ pub fn get_by_name(tx: &Tx<'_>, application: i64, name: &str) -> Result<Option<U
 
 /// The users of these names, in no order. Names that no user has are left out.
 pub fn find_by_names(tx: &Tx<'_>, application: i64, names: &[&str]) -> Result<Vec<UserRow>, StoreError> {
-    let Some(last) = names.last() else { return Ok(Vec::new()) };
-    let padded = names.len().next_power_of_two();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut params = vec![Param::Integer(application)];
-    params.extend(names.iter().chain(std::iter::repeat(last)).take(padded).map(|name| Param::Text(name)));
-    let list = placeholders(2, padded);
+    let list = name_list(2, names, &mut params);
     let sql = format!(concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND name IN ({})"), list);
     tx.query(&sql, &params, read)
 }
@@ -172,13 +172,7 @@ pub fn last_id(tx: &Tx<'_>, application: i64) -> Result<i64, StoreError> {
 }
 
 /// At most `limit` of the users with IDs above `after` up to `last`, by ID.
-pub fn following(
-    tx: &Tx<'_>,
-    application: i64,
-    after: i64,
-    last: i64,
-    limit: i64,
-) -> Result<Vec<UserRow>, StoreError> {
+pub fn following(tx: &Tx<'_>, application: i64, after: i64, last: i64, limit: i64) -> Result<Vec<UserRow>, StoreError> {
     tx.query(
         concat!(
             "SELECT ",
@@ -234,7 +228,7 @@ pub fn set_display_picture(tx: &Tx<'_>, application: i64, id: i64, picture: &str
 
 /// Deletes a user, and says whether it was there.
 ///
-/// With it go its memberships, its messages with the threads that hang on them, and the DIRECT channels it
+/// With it go its memberships, its messages with the replies to them, and the DIRECT channels it
 /// is in, whose members are fixed. Channels it created stay, without a creator.
 pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
     let user: [Param<'_>; 2] = [application.into(), id.into()];
@@ -248,14 +242,12 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError
     for channel in direct {
         channels::delete(tx, application, channel)?;
     }
-    let of_the_user = "(user_id = $2 OR message_id IN \
-                       (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2))";
-    files::discard(tx, of_the_user, &user)?;
+    files::discard(tx, "user_id = $2", &user)?;
+    messages::delete_of_user(tx, application, id)?;
+    read_receipts::delete_of_user(tx, application, id)?;
     members::forget_user(tx, application, id)?;
     for sql in [
-        "DELETE FROM threads WHERE application_id = $1 AND message_id IN \
-         (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2)",
-        "DELETE FROM messages WHERE application_id = $1 AND user_id = $2",
+        "DELETE FROM mentions WHERE application_id = $1 AND user_id = $2",
         "UPDATE channels SET creator_id = NULL WHERE application_id = $1 AND creator_id = $2",
     ] {
         tx.execute(sql, &user)?;

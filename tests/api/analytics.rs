@@ -17,7 +17,8 @@ async fn an_export_holds_every_message_as_the_api_shows_it() {
     let deleted = api.message(&channel, "deleted").await;
     api.delete(&format!("/v1/messages/{}", deleted["id"])).await.ok();
     // As the JavaScript client sends it: a type, and nothing of it.
-    let form = api.request(Method::POST, "/v1/analytics/messages").header("content-type", "application/x-www-form-urlencoded");
+    let form =
+        api.request(Method::POST, "/v1/analytics/messages").header("content-type", "application/x-www-form-urlencoded");
     let answer = Answer::of(form).await;
     assert_eq!((answer.status.as_u16(), &answer.body["type"]), (202, &json!("MESSAGE_ANALYTICS_EXPORT")), "{answer:?}");
     let job = api.ended(&answer.body).await;

@@ -5,7 +5,7 @@ use chatkitty_platform::generated::client::Error;
 use chatkitty_platform::generated::server::OPERATIONS;
 use chatkitty_platform::generated::wire::{
     ChannelResource, ChannelType, ChatUserType, CreateChannelResource, DeletedMessageResource, MessageResource,
-    ValidationErrorCode,
+    ReplyThreadResource, ValidationErrorCode,
 };
 use chatkitty_platform::session::TokenError;
 use chatkitty_platform::store::tokens;
@@ -369,8 +369,26 @@ async fn every_operation_can_be_called() {
     assert_eq!(call!("listChannelMessages", client.list_channel_messages().id(channel)).page.size, 1);
     assert_eq!(call!("listMessages", client.list_messages().start(message)).page.size, 1);
 
+    let replies = call!("retrieveMessageThread", client.retrieve_message_thread().id(message));
+    let ReplyThreadResource::Message(replies) = replies else { panic!("not the thread of a message: {replies:?}") };
+    let reply = client.send_thread_message().id(replies.id).body_map(|body| body.body("Hello to you".to_owned()));
+    assert!(matches!(call!("sendThreadMessage", reply), MessageResource::SystemText(_)));
+    assert_eq!(call!("listThreadMessages", client.list_thread_messages().id(replies.id)).page.size, 1);
+    let keys = read::<types::CreateDelegatedReplyThreadKeystrokesResource>(
+        json!({"keys": "Hel", "user": {"username": "jdoe"}}),
+    );
+    let typed = client.send_thread_keystrokes().id(replies.id).body(keys);
+    assert_eq!(call!("sendThreadKeystrokes", typed).username, "jdoe");
+    call!("retrieveThread", client.retrieve_thread().id(replies.id));
+    let edited = client.update_message().id(message).body_map(|body| body.body("Hello, all".to_owned()));
+    let MessageResource::Text(edited) = call!("updateMessage", edited) else { panic!("not a text of a user") };
+    assert_eq!((&*edited.body, edited.replies_count), ("Hello, all", Some(1)));
+    let receipts = call!("listMessageReadReceipts", client.list_message_read_receipts().id(message));
+    assert_eq!(receipts.page.total_elements, 0);
+
     let thread = call!("deleteMessage", client.delete_message().id(message));
     assert!(matches!(thread, DeletedMessageResource::Main(_)), "{thread:?}");
+    assert_eq!(call!("deleteMessages", client.delete_messages()).id, application.id);
     assert_eq!(call!("deleteChannel", client.delete_channel().id(channel)).id, application.id);
     assert_eq!(call!("deleteUser", client.delete_user().id(user.id)).id, application.id);
     call!("deleteApplication", client.delete_application().application_id("me"));

@@ -32,7 +32,8 @@ async fn users_are_imported_and_faulty_ones_reported() {
     let server = Server::start().await;
     let api = server.application().await;
     api.user("taken").await;
-    let picture = json!({"url": "https://files.example.com/a.png", "name": "a.png", "contentType": "image/png", "size": 9});
+    let picture =
+        json!({"url": "https://files.example.com/a.png", "name": "a.png", "contentType": "image/png", "size": 9});
     let job = api
         .import(
             "/v1/imports/users",
@@ -162,7 +163,8 @@ async fn an_item_with_a_known_key_is_skipped() {
     let api = server.application().await;
     let channel = api.channel("PUBLIC", "lobby").await;
     let other = api.channel("PUBLIC", "other").await;
-    let message = |key: &str, name: &str| json!({"type": "SYSTEM_TEXT", "channelId": channel["id"], "body": key, name: key});
+    let message =
+        |key: &str, name: &str| json!({"type": "SYSTEM_TEXT", "channelId": channel["id"], "body": key, name: key});
     let items = json!([
         message("a", "idempotencyKey"),
         message("b", "id"),
@@ -247,7 +249,9 @@ async fn a_request_without_one_whole_file_is_refused_at_once() {
     let api = server.application().await;
     let send = |form: Form| api.request(Method::POST, "/v1/imports/users").multipart(form);
     let part = |text: &str| Part::text(text.to_owned());
-    Answer::of(send(Form::new().part("items", part("[]").file_name("a.json")))).await.faults(&[("file", "missing_field")]);
+    Answer::of(send(Form::new().part("items", part("[]").file_name("a.json"))))
+        .await
+        .faults(&[("file", "missing_field")]);
     Answer::of(send(Form::new().text("items", "[]"))).await.faults(&[("file", "missing_field")]);
     Answer::of(send(Form::new().part("file", part("")))).await.faults(&[("file", "invalid")]);
     let two = Form::new().part("file", part("[]")).part("file", part("[]"));
@@ -259,7 +263,10 @@ async fn a_request_without_one_whole_file_is_refused_at_once() {
     let never = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
     assert_eq!(Answer::of(endless.body(reqwest::Body::wrap_stream(never))).await.status, 413);
     let half = "--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n[{\"name\":\"a\"}";
-    let half = api.request(Method::POST, "/v1/imports/users").header("content-type", "multipart/form-data; boundary=x").body(half);
+    let half = api
+        .request(Method::POST, "/v1/imports/users")
+        .header("content-type", "multipart/form-data; boundary=x")
+        .body(half);
     assert_eq!(Answer::of(half).await.status, 400);
     assert_eq!(api.get("/v1/jobs").await.ok()["page"]["totalElements"], 0);
     assert_eq!(api.get("/v1/users").await.ok()["page"]["totalElements"], 0);
@@ -269,7 +276,8 @@ async fn a_request_without_one_whole_file_is_refused_at_once() {
 async fn the_type_and_name_that_a_part_claims_do_not_matter() {
     let server = Server::start().await;
     let api = server.application().await;
-    let part = Part::text("[{\"name\": \"jdoe\"}]").file_name("../../etc/passwd").mime_str("image/png").expect("a type");
+    let part =
+        Part::text("[{\"name\": \"jdoe\"}]").file_name("../../etc/passwd").mime_str("image/png").expect("a type");
     let sending = api.request(Method::POST, "/v1/imports/users").multipart(Form::new().part("file", part));
     let answer = Answer::of(sending).await;
     assert_eq!(answer.status, 202, "{answer:?}");
@@ -280,7 +288,8 @@ async fn the_type_and_name_that_a_part_claims_do_not_matter() {
 async fn two_imports_of_one_file_at_the_same_time_import_it_once() {
     let server = Server::start().await;
     let api = server.application().await;
-    let items: Vec<_> = (0..600).map(|n| json!({"name": format!("user-{n}"), "idempotencyKey": n.to_string()})).collect();
+    let items: Vec<_> =
+        (0..600).map(|n| json!({"name": format!("user-{n}"), "idempotencyKey": n.to_string()})).collect();
     let items = Value::Array(items);
     let (one, other) = tokio::join!(api.import("/v1/imports/users", &items), api.import("/v1/imports/users", &items));
     let mut counts = [progress(&one), progress(&other)];
@@ -290,7 +299,8 @@ async fn two_imports_of_one_file_at_the_same_time_import_it_once() {
 
 /// Messages with bodies of their own, and no keys that would hide it if one were imported twice.
 fn messages(count: usize) -> String {
-    let items: Vec<_> = (0..count).map(|n| json!({"type": "SYSTEM_TEXT", "channelId": 1, "body": format!("m{n}")})).collect();
+    let items: Vec<_> =
+        (0..count).map(|n| json!({"type": "SYSTEM_TEXT", "channelId": 1, "body": format!("m{n}")})).collect();
     Value::Array(items).to_string()
 }
 

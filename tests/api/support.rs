@@ -218,6 +218,12 @@ impl Caller<'_> {
     pub async fn message(&self, channel: &Value, body: &str) -> Value {
         self.post(&format!("/v1/channels/{}/messages", channel["id"]), json!({"body": body})).await.ok()
     }
+
+    /// Replies to a message as the system and gives the reply.
+    pub async fn reply(&self, message: &Value, body: &str) -> Value {
+        let thread = self.get(message["_links"]["replies"]["href"].as_str().expect("a link to the replies")).await.ok();
+        self.post(&format!("/v1/threads/{}/messages", thread["id"]), json!({"body": body})).await.ok()
+    }
 }
 
 /// What came back.

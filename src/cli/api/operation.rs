@@ -61,8 +61,7 @@ impl Command {
 /// verb is the whole `operationId`. Getting a token is no command: the program does so by itself, and credentials have
 /// no place in flags.
 pub(super) fn commands() -> Vec<Command> {
-    let mut commands: Vec<Command> =
-        OPERATIONS.iter().copied().filter(|one| !is_token(one)).map(command).collect();
+    let mut commands: Vec<Command> = OPERATIONS.iter().copied().filter(|one| !is_token(one)).map(command).collect();
     let words = |command: &Command| [command.nouns.as_slice(), std::slice::from_ref(&command.verb)].concat();
     let twice = |commands: &[Command]| {
         let mut counts = HashMap::new();

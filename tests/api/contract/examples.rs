@@ -44,17 +44,25 @@ fn round_trip(schema: &str) -> Option<RoundTrip> {
         "CreateChannelInviteResource" => through::<types::CreateChannelInviteResource>,
         "CreateChannelResource" => through::<wire::CreateChannelResource>,
         "CreateExternalFileProperties" => through::<types::CreateExternalFileProperties>,
+        "CreateDelegatedReplyThreadKeystrokesResource" => {
+            through::<types::CreateDelegatedReplyThreadKeystrokesResource>
+        }
         "CreateMessageResource" => through::<types::CreateMessageResource>,
         "CreatePersonChatUserResource" => through::<types::CreatePersonChatUserResource>,
         "CursorPagedModelMessageResource" => through::<types::CursorPagedModelMessageResource>,
         "DeletedMessageResource" => through::<wire::DeletedMessageResource>,
+        "FileMessageUpload" => through::<types::FileMessageUpload>,
         "FileUpload" => through::<types::FileUpload>,
         "Health" => through::<types::Health>,
+        "MessagePropertiesPatch" => through::<types::MessagePropertiesPatch>,
         "MessageResource" => through::<wire::MessageResource>,
         "PagedModelChannelInviteResource" => through::<types::PagedModelChannelInviteResource>,
         "PagedModelChannelMembershipResource" => through::<types::PagedModelChannelMembershipResource>,
         "PagedModelChannelResource" => through::<types::PagedModelChannelResource>,
         "PagedModelChatUserResource" => through::<types::PagedModelChatUserResource>,
+        "PagedModelMessageReadReceiptResource" => through::<types::PagedModelMessageReadReceiptResource>,
+        "ReplyThreadKeystrokesResource" => through::<types::ReplyThreadKeystrokesResource>,
+        "ReplyThreadResource" => through::<wire::ReplyThreadResource>,
         "UserReference" => through::<types::UserReference>,
         _ => return None,
     })

@@ -176,6 +176,10 @@ async fn populate(caller: &Caller<'_>, left_out: Option<&str>) -> Ids {
                 ids.insert("moderators", user);
             }
         }
+        // A channel has its thread from the start, but only messages lead to it.
+        let message = caller.message(&channel, "Hello").await;
+        let thread = caller.delete(&format!("/v1/messages/{}", message["id"])).await.ok();
+        ids.insert("threads", id(&thread));
         if left_out != Some("messages") {
             ids.insert("messages", id(&caller.message(&channel, "Hello").await));
         }

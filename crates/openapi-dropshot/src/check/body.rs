@@ -83,7 +83,9 @@ impl<'a> Checker<'a> {
             // The handler gets the bytes, and holds what it reads of them against the schema.
             encoding = Encoding::Bytes;
         }
-        if !matches!(encoding, Encoding::Json | Encoding::Bytes) && schemas.get(&schema).is_some_and(|known| !parameter::is_flat(known, schemas)) {
+        if !matches!(encoding, Encoding::Json | Encoding::Bytes)
+            && schemas.get(&schema).is_some_and(|known| !parameter::is_flat(known, schemas))
+        {
             let hint = "a form carries an object of strings, numbers, booleans and arrays of them";
             self.report(&reference, format!("`{schema}` cannot be sent as a form"), hint);
         }
