@@ -57,7 +57,7 @@ impl Platform {
 /// Runs an export to its end. Interrupted, it begins again: what it had written is of no use to anybody.
 pub(crate) async fn run(platform: &Platform, work: &Work) -> Result<(), Interrupted> {
     let (application, job) = (work.job.application_id, &work.job);
-    let urls = Urls::new(job.origin.clone().unwrap_or_default(), application);
+    let urls = Urls::new(job.origin.clone().unwrap_or_default(), application, false);
     let last = job.last_id.unwrap_or_default();
     let mut writer = platform.files.create(format!("job-{}.jsonl", job.id), "application/jsonl".to_owned()).await?;
     let (mut after, mut count) = (0, 0);

@@ -25,7 +25,7 @@ use crate::generated::wire::ValidationErrorCode;
 use crate::store::users::UserRow;
 use crate::store::{Sort, SortKey, StoreError, Tx, users as rows};
 use openapi_dropshot::runtime::merge;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 /// What a transaction decides: an error of the caller's making rolls nothing back, as it comes before any write.
 type Decision<T> = Result<Result<T, Error>, StoreError>;
@@ -57,9 +57,9 @@ fn patched(text: &str, cleared: bool, change: Option<Properties>) -> Result<Stri
 
 /// The `properties` filter, which is JSON inside the query.
 fn properties_filter(text: Option<&String>) -> Result<Option<String>, Error> {
-    let object = text.map(|text| serde_json::from_str::<Map<String, serde_json::Value>>(text)).transpose();
+    let object = text.map(|text| serde_json::from_str::<Map<String, Value>>(text)).transpose();
     let invalid = |_| Fault::new("properties", ValidationErrorCode::Invalid, "must be a JSON object");
-    Ok(object.map_err(invalid)?.map(|object| serde_json::Value::Object(object).to_string()))
+    Ok(object.map_err(invalid)?.map(|object| Value::Object(object).to_string()))
 }
 
 /// The order that `sort` asks for; the document admits nothing else than these names.

@@ -4,7 +4,7 @@ pub mod things;
 /// The named schemas that requests are checked against.
 pub mod schemas;
 pub use things::ThingsApi;
-use openapi_dropshot::runtime::{Api, Document, Operation, PathAlias};
+use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
 use std::sync::Arc;
 /// `info.title` of the document.
 pub const TITLE: &str = "Streamed JSON";

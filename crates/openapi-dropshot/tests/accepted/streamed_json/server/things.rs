@@ -32,16 +32,17 @@ pub static IMPORT_THINGS: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 1073741824u64,
             media: &[
                 Media {
                     name: "multipart/form-data",
                     encoding: Encoding::Multipart,
+                    limit: 1073741824u64,
                     schema: Some(&super::schemas::THINGS_FILE),
                 },
                 Media {
                     name: "application/json",
                     encoding: Encoding::Bytes,
+                    limit: 1073741824u64,
                     schema: Some(&super::schemas::THINGS),
                 },
             ],
@@ -70,7 +71,7 @@ impl ImportThingsOperation {
                         .map(ImportThingsBody::MultipartFormData)
                 }
                 Some(media) if media.name == "application/json" => {
-                    input.upload().map(ImportThingsBody::ApplicationJson)
+                    input.upload(media).map(ImportThingsBody::ApplicationJson)
                 }
                 _ => None,
             };
