@@ -50,7 +50,7 @@ pub(super) fn command(command: &Command) -> clap::Command {
         // What has no flag, as another has its name, is still reached by `--set`.
         if !taken.contains(&field.flag()) {
             taken.push(field.flag());
-            let others: &[String] = if field.is_file() && command.body("json").is_none() { &[] } else { &others };
+            let others: &[String] = if field.is_file() { &[] } else { &others };
             made = made.arg(field.arg(others));
         }
     }
@@ -113,8 +113,9 @@ fn own_args(command: &Command) -> Vec<Arg> {
     if is_destructive(command) {
         args.push(flag("yes").short('y').help("Do not ask before deleting"));
     }
-    let url = Arg::new("connection.url").long("url").env("CHATKITTY_URL").value_name("URL").value_hint(ValueHint::Url);
-    args.push(url.help_heading("Server").default_value(DEFAULT_URL).help("The address of the server, without /v1"));
+    let server =
+        Arg::new("connection.server").long("server").env("CHATKITTY_URL").value_name("URL").value_hint(ValueHint::Url);
+    args.push(server.help_heading("Server").default_value(DEFAULT_URL).help("The address of the server, without /v1"));
     if !command.operation.security.is_empty() {
         let id = Arg::new("connection.client-id").long("client-id").env("CHATKITTY_CLIENT_ID").value_name("ID");
         args.push(id.help_heading("Server").help(
@@ -178,7 +179,7 @@ impl Connection {
     pub(super) fn of(matches: &ArgMatches) -> anyhow::Result<Self> {
         let one = |id: &str| matches.try_get_one::<String>(id).ok().flatten().cloned();
         Ok(Connection {
-            url: one("connection.url").unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            url: one("connection.server").unwrap_or_else(|| DEFAULT_URL.to_owned()),
             client_id: one("connection.client-id").filter(|id| !id.is_empty()),
         })
     }
