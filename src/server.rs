@@ -8,7 +8,7 @@ use crate::files::Files;
 use crate::generated::server;
 use crate::jobs::Runner;
 use crate::platform::Platform;
-use crate::store::{OpenError, Store, StoreError, applications, credentials, tokens};
+use crate::store::{OpenError, Store, StoreError, applications, credentials, sessions, tokens};
 use dropshot::{ConfigDropshot, ConfigTls, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy};
 use openapi_dropshot::runtime::catch_all;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -103,6 +103,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .version_policy(VersionPolicy::Dynamic(Box::new(Gate(routes))))
         .start()
         .map_err(|error| StartError::Listen(listen_error(&config, &error)))?;
+    // What a server that died has left open; those of servers that are there are renewed by them.
+    store.write(|tx| sessions::end_stale(tx, now())).await?;
     // Only now, as the credentials of a server that could not listen would be seen by nobody.
     let first = create_first_application(&store, config.first.clone()).await?;
     Ok(Running {

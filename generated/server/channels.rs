@@ -87,6 +87,41 @@ pub trait ChannelsApi: Service {
     ) -> impl Future<
         Output = Result<Reply<crate::generated::wire::ChannelResource>, Self::Error>,
     > + Send;
+    /** Send an event in a channel
+
+ Tells those who follow the channel of something of your own making. The event is delivered live and not kept as a
+ resource.
+
+ `POST /v1/channels/{id}/events`; `oauth2` with `read:channel`, `create:channel_event`.*/
+    fn send_channel_event(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: crate::generated::client::types::CreateChannelGenericEventResource,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ChannelGenericEventResource>,
+            Self::Error,
+        >,
+    > + Send;
+    /** Send keystrokes in a channel
+
+ Shows those who follow the channel what a user is typing. Keystrokes are delivered live and not kept.
+
+ `POST /v1/channels/{id}/keystrokes`; `oauth2` with `read:channel`, `read:user`, `create:keystrokes`.*/
+    fn send_channel_keystrokes(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: crate::generated::client::types::CreateDelegatedReplyThreadKeystrokesResource,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ReplyThreadKeystrokesResource>,
+            Self::Error,
+        >,
+    > + Send;
 }
 /// The query of `listChannels`.
 #[derive(Clone, Debug)]
@@ -512,6 +547,132 @@ impl Described for UpdateChannelOperation {
     const OPERATION: &'static Operation = &UPDATE_CHANNEL;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+static SEND_CHANNEL_EVENT__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `sendChannelEvent`.
+pub static SEND_CHANNEL_EVENT: Operation = Operation {
+    id: "sendChannelEvent",
+    method: Method::POST,
+    path: "/v1/channels/{id}/events",
+    parameters: &[&SEND_CHANNEL_EVENT__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::CREATE_CHANNEL_GENERIC_EVENT_RESOURCE),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:channel", "create:channel_event"],
+            },
+        ],
+    ],
+};
+enum SendChannelEventOperation {}
+impl Described for SendChannelEventOperation {
+    const OPERATION: &'static Operation = &SEND_CHANNEL_EVENT;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+static SEND_CHANNEL_KEYSTROKES__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `sendChannelKeystrokes`.
+pub static SEND_CHANNEL_KEYSTROKES: Operation = Operation {
+    id: "sendChannelKeystrokes",
+    method: Method::POST,
+    path: "/v1/channels/{id}/keystrokes",
+    parameters: &[&SEND_CHANNEL_KEYSTROKES__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(
+                        &super::schemas::CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE,
+                    ),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:channel", "read:user", "create:keystrokes"],
+            },
+        ],
+    ],
+};
+enum SendChannelKeystrokesOperation {}
+impl Described for SendChannelKeystrokesOperation {
+    const OPERATION: &'static Operation = &SEND_CHANNEL_KEYSTROKES;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 impl ListChannelsOperation {
     async fn handle<S: ChannelsApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -650,6 +811,68 @@ impl UpdateChannelOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl SendChannelEventOperation {
+    async fn handle<S: ChannelsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&SEND_CHANNEL_EVENT__PATH_ID);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            crate::generated::client::types::CreateChannelGenericEventResource,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            ChannelsApi::send_channel_event(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl SendChannelKeystrokesOperation {
+    async fn handle<S: ChannelsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&SEND_CHANNEL_KEYSTROKES__PATH_ID);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            crate::generated::client::types::CreateDelegatedReplyThreadKeystrokesResource,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            ChannelsApi::send_channel_keystrokes(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 /// Registers the operations of this tag.
 pub(super) fn register<S: ChannelsApi>(
     api: &mut dropshot::ApiDescription<Arc<S>>,
@@ -693,6 +916,22 @@ pub(super) fn register<S: ChannelsApi>(
             _,
             _,
         >(UpdateChannelOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            SendChannelEventOperation,
+            S,
+            _,
+            _,
+        >(SendChannelEventOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            SendChannelKeystrokesOperation,
+            S,
+            _,
+            _,
+        >(SendChannelKeystrokesOperation::handle),
     )?;
     Ok(())
 }

@@ -1,15 +1,18 @@
 //! Channels.
 
 use super::messages::{Message, represent_embedded_message};
+use super::threads::{represent_keystrokes, type_in};
 use super::users::represent_embedded;
 use super::{Decision, find_user, messages, order, patched, properties, properties_filter, sort_filters, stored};
 use crate::Timestamp;
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
 use crate::generated::client::types::{
-    ApplicationResource, ChannelLinks, ChannelPropertiesPatch, DirectChannelResource, OpenChannelResource, PageLinks,
-    PageMetadata, PagedModelChannelResource, PagedModelChannelResourceEmbedded, PrivateChannelResource, Properties,
-    PublicChannelResource, UserReference, Username, UsernameReference,
+    ApplicationResource, ChannelEventLinks, ChannelGenericEventResource, ChannelLinks, ChannelPropertiesPatch,
+    CreateChannelGenericEventResource, CreateDelegatedReplyThreadKeystrokesResource as Keystrokes,
+    DirectChannelResource, OpenChannelResource, PageLinks, PageMetadata, PagedModelChannelResource,
+    PagedModelChannelResourceEmbedded, PrivateChannelResource, Properties, PublicChannelResource,
+    ReplyThreadKeystrokesResource, UserReference, Username, UsernameReference,
 };
 use crate::generated::server::ChannelsApi;
 use crate::generated::server::channels::ListChannelsQuery;
@@ -21,7 +24,7 @@ use crate::platform::Platform;
 use crate::store::channels::{self, ChannelFilter, ChannelRow, ChannelType, NewChannel};
 use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::users::UserRow;
-use crate::store::{StoreError, Tx, members, users};
+use crate::store::{StoreError, Tx, members, threads, users};
 use openapi_dropshot::runtime::{Call, MergePatch, Reply};
 use std::collections::HashMap;
 
@@ -100,6 +103,50 @@ impl ChannelsApi for Platform {
         let Some(patch) = body else { return self.retrieve_channel(call, caller, id).await };
         let channel = self.store.write(move |tx| update(tx, application, id, patch)).await??;
         Ok(represent(channel, &self.urls(call, application)).into())
+    }
+
+    async fn send_channel_event(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: CreateChannelGenericEventResource,
+    ) -> Result<Reply<ChannelGenericEventResource>, Error> {
+        let application = caller.application;
+        let urls = self.urls(call, application);
+        let sent = move |urls: &Urls| ChannelGenericEventResource {
+            type_: body.type_.clone(),
+            properties: body.properties.clone().unwrap_or_else(|| properties("{}")),
+            links: ChannelEventLinks { channel: urls.item("channels", id), application: urls.application() },
+        };
+        let record = move |tx: &Tx<'_>| {
+            if channels::get(tx, application, id)?.is_none() {
+                return Ok(Err(Error::NotFound("channel")));
+            }
+            let resource = sent(&Urls::recorded(application));
+            let event = Event { kind: EventType::ChannelEventSent, channel: Some(id), resource: &resource };
+            events::record(tx, application, event, now())?;
+            Ok(Ok(sent(&urls)))
+        };
+        Ok(self.store.write(record).await??.into())
+    }
+
+    async fn send_channel_keystrokes(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: Keystrokes,
+    ) -> Result<Reply<ReplyThreadKeystrokesResource>, Error> {
+        let application = caller.application;
+        let typed = move |tx: &Tx<'_>| {
+            let Some(thread) = threads::main_of(tx, application, id)? else {
+                return Ok(Err(Error::NotFound("channel")));
+            };
+            Ok(type_in(tx, application, thread.id, &body)?.map(|found| (found, body)))
+        };
+        let ((thread, user), body) = self.store.write(typed).await??;
+        Ok(represent_keystrokes(&body.keys, &thread, &user, &self.urls(call, application)).into())
     }
 
     async fn delete_channel(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationResource>, Error> {
@@ -337,7 +384,9 @@ pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
     let of_group = |nested| row.kind.is_group().then(|| urls.nested("channels", id, nested));
     let links = ChannelLinks {
         self_: urls.item("channels", id),
+        participants: urls.nested("channels", id, "participants"),
         messages: urls.nested("channels", id, "messages"),
+        events: urls.nested("channels", id, "events"),
         members: of_group("members"),
         memberships: of_group("memberships"),
         moderators: of_group("moderators"),

@@ -10,7 +10,9 @@ use crate::generated::client::types::{
     PagedModelChannelMembershipResourceEmbedded, PagedModelChatUserResource, UserReference,
 };
 use crate::generated::server::MembersApi;
-use crate::generated::server::members::{ListChannelMembersQuery, ListChannelMembershipsQuery};
+use crate::generated::server::members::{
+    ListChannelMembersQuery, ListChannelMembershipsQuery, ListChannelParticipantsQuery,
+};
 use crate::generated::wire::{ChannelResource, ValidationErrorCode};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
@@ -58,6 +60,19 @@ impl MembersApi for Platform {
         Ok(channels::represent(channel, &self.urls(call, application)).into())
     }
 
+    async fn list_channel_participants(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        query: ListChannelParticipantsQuery,
+    ) -> Result<Reply<PagedModelChatUserResource>, Error> {
+        let urls = self.urls(call, caller.application);
+        let page = PageRequest::new(query.page, query.size);
+        let page = self.roster(&caller, &urls, id, Listing::of(Roster::Participants, page, query.sort)).await?;
+        Ok(page.represent_users(&urls).into())
+    }
+
     async fn list_channel_memberships(
         &self,
         call: &Call,
@@ -99,7 +114,7 @@ fn remove(tx: &Tx<'_>, application: i64, id: i64, user: i64) -> Decision<Channel
     if let Err(error) = group(tx, application, id)? {
         return Ok(Err(error));
     }
-    if !members::remove_member(tx, application, id, user)? {
+    if !members::remove_member(tx, application, id, user, now())? {
         return Ok(Err(Error::NotFound("member")));
     }
     let event = Event { kind: EventType::MemberDeleted, channel: Some(id), resource: &Deleted { id: user } };

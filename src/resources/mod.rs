@@ -15,6 +15,7 @@ mod messages;
 mod moderators;
 mod read_receipts;
 mod root;
+mod sessions;
 mod text;
 mod threads;
 mod users;

@@ -227,8 +227,7 @@ pub(super) fn represent_embedded(row: UserRow, urls: &Urls) -> ChatUserPropertie
         name: row.name,
         display_name: row.display_name,
         is_guest: row.is_guest,
-        // Nobody is online yet: sessions are made by the real-time side.
-        presence: ChatUserPresenceProperties { online: false, status: row.status },
+        presence: ChatUserPresenceProperties { online: row.sessions > 0, status: row.status },
         properties: properties(&row.properties),
     }
 }

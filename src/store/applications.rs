@@ -1,6 +1,7 @@
 //! Applications: the tenants. Their rows also keep the totals of what they own.
 
 use super::channels::ChannelType;
+use super::tx::words;
 use super::{Param, Row, StoreError, Tx, files, jobs, messages};
 
 /// A row of `applications`.
@@ -79,6 +80,42 @@ pub fn get(tx: &Tx<'_>, id: i64) -> Result<Option<ApplicationRow>, StoreError> {
     tx.query_opt(select!("WHERE id = $1"), &[id.into()], read)
 }
 
+words! {
+    /// Whether a feature is on.
+    ToggleState {
+        /// It is.
+        Enabled = "ENABLED",
+        /// It is not.
+        Disabled = "DISABLED",
+    }
+}
+
+/// The settings of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether people may come without an account.
+    pub guest_users: ToggleState,
+    /// Whether users may create channels.
+    pub user_created_channels: ToggleState,
+}
+
+/// The settings of the application with this id.
+pub fn settings(tx: &Tx<'_>, id: i64) -> Result<Option<Settings>, StoreError> {
+    let sql = "SELECT guest_users, user_created_channels FROM applications WHERE id = $1";
+    tx.query_opt(sql, &[id.into()], |row| {
+        Ok(Settings { guest_users: row.word(0)?, user_created_channels: row.word(1)? })
+    })
+}
+
+/// Gives the application with this id other settings.
+pub fn set_settings(tx: &Tx<'_>, id: i64, settings: Settings) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE applications SET guest_users = $1, user_created_channels = $2 WHERE id = $3",
+        &[settings.guest_users.into(), settings.user_created_channels.into(), id.into()],
+    )?;
+    Ok(())
+}
+
 /// All applications of the database, by id.
 pub fn list(tx: &Tx<'_>) -> Result<Vec<ApplicationRow>, StoreError> {
     tx.query(select!("ORDER BY id"), &[], read)
@@ -101,6 +138,9 @@ pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
         "DELETE FROM events WHERE application_id = $1",
         "DELETE FROM tokens WHERE application_id = $1",
         "DELETE FROM credentials WHERE application_id = $1",
+        "DELETE FROM participants WHERE application_id = $1",
+        "DELETE FROM chat_sessions WHERE application_id = $1",
+        "DELETE FROM user_sessions WHERE application_id = $1",
         "DELETE FROM moderators WHERE application_id = $1",
         "DELETE FROM invites WHERE application_id = $1",
         "DELETE FROM members WHERE application_id = $1",

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0007_threads.sql"),
     include_str!("migrations/0008_search.sql"),
     include_str!("migrations/0009_read_receipts.sql"),
+    include_str!("migrations/0010_sessions.sql"),
 ];
 
 /// The number of the latest step this program knows.

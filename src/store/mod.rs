@@ -31,6 +31,7 @@ pub mod mentions;
 pub mod messages;
 pub mod read_receipts;
 pub mod search;
+pub mod sessions;
 pub mod threads;
 pub mod tokens;
 pub mod users;

@@ -2,7 +2,9 @@
 
 use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files, members, messages, read_receipts};
+use super::{
+    Param, Row, Sort, StoreError, Tx, applications, channels, files, members, messages, read_receipts, sessions,
+};
 
 words! {
     /// What a user is.
@@ -39,6 +41,8 @@ pub struct UserRow {
     pub restricted_channels: i64,
     /// A JSON object; without it, one is drawn.
     pub display_picture: Option<String>,
+    /// How many active sessions it has; it is online while there is one.
+    pub sessions: i64,
 }
 
 /// What a user is created from; the store adds the rest of the row.
@@ -69,13 +73,14 @@ pub struct UserFilter {
 macro_rules! columns {
     () => {
         "users.id, users.application_id, users.type, users.name, users.display_name, users.is_guest, users.status, \
-         users.properties, users.created_time, users.restricted_channels, users.display_picture"
+         users.properties, users.created_time, users.restricted_channels, users.display_picture, \
+         users.sessions"
     };
 }
 pub(super) use columns;
 
 /// How many columns [`read`] takes; a joined column has this number.
-pub(super) const COLUMNS: usize = 11;
+pub(super) const COLUMNS: usize = 12;
 
 pub(super) fn read(row: &Row<'_>) -> Result<UserRow, StoreError> {
     Ok(UserRow {
@@ -90,6 +95,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<UserRow, StoreError> {
         created_time: row.i64(8)?,
         restricted_channels: row.i64(9)?,
         display_picture: row.opt_text(10)?,
+        sessions: row.i64(11)?,
     })
 }
 
@@ -122,6 +128,7 @@ pub fn create(tx: &Tx<'_>, application: i64, user: NewUser, now: i64) -> Result<
         created_time: now,
         restricted_channels: 0,
         display_picture: None,
+        sessions: 0,
     })
 }
 
@@ -246,6 +253,7 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError
     messages::delete_of_user(tx, application, id)?;
     read_receipts::delete_of_user(tx, application, id)?;
     members::forget_user(tx, application, id)?;
+    sessions::forget_user(tx, application, id)?;
     for sql in [
         "DELETE FROM mentions WHERE application_id = $1 AND user_id = $2",
         "UPDATE channels SET creator_id = NULL WHERE application_id = $1 AND creator_id = $2",

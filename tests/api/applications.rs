@@ -20,10 +20,13 @@ async fn links_lead_from_the_root_to_everything() {
         application["_links"].take(),
         json!({
             "self": {"href": own},
+            "settings": {"href": format!("{own}/application/settings")},
             "users": {"href": format!("{own}/users")},
             "channels": {"href": format!("{own}/channels")},
             "messages": {"href": format!("{own}/messages")},
             "jobs": {"href": format!("{own}/jobs")},
+            "userSessions": {"href": format!("{own}/user-sessions")},
+            "chatSessions": {"href": format!("{own}/chat-sessions")},
             "find:users": {"href": format!("{own}/users{{?page,size,sort*,name}}"), "templated": true},
             "find:channels": {"href": format!("{own}/channels{{?page,size,sort*,type,members*,startTime,endTime,properties}}"), "templated": true},
             "find:messages": {"href": format!("{own}/messages{{?size,username,query}}"), "templated": true},
@@ -169,4 +172,38 @@ async fn an_application_id_has_one_spelling() {
         let below = api.get(&format!("/v1/applications/{id}/users")).await;
         assert!(matches!(below.status.as_u16(), 400 | 404), "{id}: {below:?}");
     }
+}
+
+#[tokio::test]
+async fn settings_are_on_until_they_are_changed() {
+    let server = Server::start().await;
+    let (api, other) = (server.application().await, server.another_application().await);
+    let address = "/v1/application/settings";
+    let settings = api.get(address).await.ok();
+    let own = format!("{}/v1/applications/1", server.url);
+    let links = json!({"self": {"href": format!("{own}/application/settings")}, "application": {"href": own}});
+    assert_eq!(settings, json!({"guestUsers": "ENABLED", "userCreatedChannels": "ENABLED", "_links": links}));
+    let put = async |body: Value| Answer::of(api.request(reqwest::Method::PUT, address).json(&body)).await;
+    for (body, guests, channels) in [
+        (json!({"guestUsers": "DISABLED", "userCreatedChannels": "DISABLED"}), "DISABLED", "DISABLED"),
+        (json!({"guestUsers": "ENABLED"}), "ENABLED", "DISABLED"),
+        (
+            json!({"guestUsers": "ENABLED", "userCreatedChannels": "ENABLED", "features": {}, "_links": {}}),
+            "ENABLED",
+            "ENABLED",
+        ),
+        (json!({"guestUsers": "DISABLED"}), "DISABLED", "ENABLED"),
+    ] {
+        let expected = json!({"guestUsers": guests, "userCreatedChannels": channels, "_links": links});
+        assert_eq!(put(body.clone()).await.ok(), expected, "{body}");
+        assert_eq!(api.get(address).await.ok(), expected, "{body} is kept");
+    }
+    for (body, field, code) in [
+        (json!({}), "guestUsers", "missing_field"),
+        (json!({"guestUsers": "OFF"}), "guestUsers", "invalid"),
+        (json!({"guestUsers": "ENABLED", "userCreatedChannels": true}), "userCreatedChannels", "invalid"),
+    ] {
+        put(body).await.faults(&[(field, code)]);
+    }
+    assert_eq!(other.get(address).await.ok()["guestUsers"], "ENABLED", "another application has settings of its own");
 }

@@ -1,6 +1,7 @@
 //! Channels: the four types, who is in them, and which one a request means.
 
 use crate::support::{Caller, Server};
+use chatkitty_platform::store::events;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -35,7 +36,9 @@ async fn a_channel_of_each_named_type_is_created() {
         assert_eq!(api.get(&format!("/v1/channels/{id}")).await.ok(), channel);
         let mut links = json!({
             "self": {"href": format!("{application}/channels/{id}")},
+            "participants": {"href": format!("{application}/channels/{id}/participants")},
             "messages": {"href": format!("{application}/channels/{id}/messages")},
+            "events": {"href": format!("{application}/channels/{id}/events")},
             "application": {"href": application},
         });
         if kind != "OPEN" {
@@ -495,4 +498,51 @@ async fn members_that_are_no_list_are_refused() {
         let body = json!({"type": kind, "members": {}});
         api.post("/v1/channels", body).await.faults(&[("members", "invalid")]);
     }
+}
+
+#[tokio::test]
+async fn events_and_keystrokes_are_told_and_not_kept() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let [jane] = users(&api, ["jane"]).await;
+    for kind in ["OPEN", "PUBLIC", "PRIVATE"] {
+        let channel = api.channel(kind, kind).await;
+        let address = format!("/v1/channels/{}", channel["id"]);
+        let (own, application) = (&channel["_links"]["self"], &channel["_links"]["application"]);
+        let store = server.store();
+        let before = store.read(|tx| events::latest(tx, 1)).await.expect("the events are read");
+        let event =
+            api.post(&format!("{address}/events"), json!({"type": "poll", "properties": {"a": [1]}})).await.ok();
+        let links = json!({"channel": own, "application": application});
+        assert_eq!(event, json!({"type": "poll", "properties": {"a": [1]}, "_links": links}));
+        let bare = api.post(&format!("{address}/events"), json!({"type": "poll"})).await.ok();
+        assert_eq!(bare["properties"], json!({}));
+        let body = json!({"keys": "Good mor", "user": {"username": "jane"}});
+        let keystrokes = api.post(&format!("{address}/keystrokes"), body).await.ok();
+        assert_eq!((&keystrokes["keys"], &keystrokes["username"]), (&json!("Good mor"), &json!("jane")));
+        assert_eq!(keystrokes["_links"]["user"]["href"], format!("{}/v1/applications/1/users/{jane}", server.url));
+
+        let recorded = store.read(move |tx| events::after(tx, 1, before, 10)).await.expect("the events are read");
+        let recorded: Vec<(&str, Value)> = recorded
+            .iter()
+            .map(|event| (event.kind.as_str(), serde_json::from_str(&event.resource(&server.url)).expect("JSON")))
+            .collect();
+        let expected = [("CHANNEL_EVENT_SENT", event), ("CHANNEL_EVENT_SENT", bare), ("KEYSTROKES_SENT", keystrokes)];
+        assert_eq!(recorded, expected);
+    }
+    api.post("/v1/channels/1/keystrokes", json!({"keys": "a", "user": {"id": 999}}))
+        .await
+        .faults(&[("user", "missing")]);
+    for (address, body) in [
+        ("events", json!({})),
+        ("events", json!({"type": ""})),
+        ("events", json!({"type": "a", "properties": []})),
+        ("keystrokes", json!({"keys": "a"})),
+        ("keystrokes", json!({"user": {"id": jane}})),
+    ] {
+        assert_eq!(api.post(&format!("/v1/channels/1/{address}"), body.clone()).await.status, 400, "{address} {body}");
+    }
+    assert_eq!(api.post("/v1/channels/999/events", json!({"type": "a"})).await.status, 404);
+    let body = json!({"keys": "a", "user": {"id": jane}});
+    assert_eq!(api.post("/v1/channels/999/keystrokes", body).await.status, 404);
 }

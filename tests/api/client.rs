@@ -360,6 +360,24 @@ async fn every_operation_can_be_called() {
     // The jobs of an application run in their order; what follows is not to meet one under way.
     while client.retrieve_job().id(last.id).send().await.expect("the job").ended_time.is_none() {}
     assert_eq!(call!("listJobs", client.list_jobs().running(false)).page.total_elements, 6);
+    let body = read::<types::CreateChannelGenericEventResource>(json!({"type": "poll.opened"}));
+    assert_eq!(call!("sendChannelEvent", client.send_channel_event().id(channel).body(body)).type_, "poll.opened");
+    let body = json!({"keys": "Hel", "user": {"username": "jdoe"}});
+    let body = read::<types::CreateDelegatedReplyThreadKeystrokesResource>(body);
+    assert_eq!(
+        call!("sendChannelKeystrokes", client.send_channel_keystrokes().id(channel).body(body)).username,
+        "jdoe"
+    );
+    let none = call!("listChannelParticipants", client.list_channel_participants().id(channel)).page.total_elements;
+    assert_eq!(none, 0);
+    assert_eq!(call!("listUserSessions", client.list_user_sessions()).page.total_elements, 0);
+    assert_eq!(call!("listChatSessions", client.list_chat_sessions()).page.total_elements, 0);
+    let settings =
+        call!("retrieveAuthenticatedApplicationSettings", client.retrieve_authenticated_application_settings());
+    let body = read::<types::ApplicationSettingsProperties>(json!({"guestUsers": "DISABLED"}));
+    let changed = client.update_authenticated_application_settings().body(body);
+    let changed = call!("updateAuthenticatedApplicationSettings", changed);
+    assert_ne!(changed.guest_users, settings.guest_users);
 
     let sender = read::<types::UserReference>(json!({"id": user.id}));
     let text = client.send_channel_message().id(channel).body_map(|body| body.body("Hello".to_owned()).user(sender));

@@ -26,6 +26,7 @@ mod program;
 mod read_receipts;
 mod readme;
 mod refused_starts;
+mod sessions;
 mod support;
 mod threads;
 mod tls;
