@@ -94,7 +94,7 @@ impl ThreadsApi for Platform {
 }
 
 /// Records what a user types in a thread, for those who follow it.
-fn type_in(tx: &Tx<'_>, application: i64, id: i64, body: &Keystrokes) -> Decision<(ThreadRow, UserRow)> {
+pub(super) fn type_in(tx: &Tx<'_>, application: i64, id: i64, body: &Keystrokes) -> Decision<(ThreadRow, UserRow)> {
     let Some(thread) = threads::get(tx, application, id)? else { return Ok(Err(Error::NotFound("thread"))) };
     let user = match find_user(tx, application, &body.user, "user")? {
         Ok(user) => user,
@@ -107,7 +107,12 @@ fn type_in(tx: &Tx<'_>, application: i64, id: i64, body: &Keystrokes) -> Decisio
 }
 
 /// Keystrokes as the wire has them.
-fn represent_keystrokes(keys: &str, thread: &ThreadRow, user: &UserRow, urls: &Urls) -> ReplyThreadKeystrokesResource {
+pub(super) fn represent_keystrokes(
+    keys: &str,
+    thread: &ThreadRow,
+    user: &UserRow,
+    urls: &Urls,
+) -> ReplyThreadKeystrokesResource {
     ReplyThreadKeystrokesResource {
         keys: keys.to_owned(),
         username: user.name.clone(),
