@@ -2,14 +2,15 @@
 //!
 //! A job is taken with a lease, which is renewed while this process lives. Stopped in order it gives the lease back; when
 //! it dies, the lease expires and the next process that looks takes the job over. What a job has done is committed
-//! together with how far it is, so that nothing is done twice.
+//! together with how far it is, so that nothing is done twice. Beside them, what deleted applications have left behind is
+//! removed.
 
 use crate::auth::now;
 use crate::error::Error;
 use crate::platform::Platform;
 use crate::resources::{analytics, imports};
 use crate::store::jobs::{self, FaultRow, JobRow, JobState, LEASE_TIME, Lease};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, leftovers};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -24,24 +25,30 @@ const ATTEMPTS: i64 = 5;
 /// How long a write waits that found too many others before it.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
 
-/// The task that runs jobs.
+/// Rows of deleted applications that are removed at a time, which bounds how long other writers wait for it.
+pub(crate) const LEFTOVERS: i64 = 250;
+
+/// The tasks that run jobs and clear up behind deleted applications.
 pub(crate) struct Runner {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Runner {
     /// Starts taking jobs.
     pub(crate) fn start(platform: Arc<Platform>) -> Self {
         let (stop, stopped) = watch::channel(false);
-        Runner { stop, task: tokio::spawn(run(platform, stopped)) }
+        let clearing = tokio::spawn(clear_up(Arc::clone(&platform), stopped.clone()));
+        Runner { stop, tasks: [tokio::spawn(run(platform, stopped)), clearing] }
     }
 
     /// Takes no more jobs, and has those under way put down where they are.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        if self.task.await.is_err() {
-            tracing::error!("the task that runs jobs panicked");
+        for task in self.tasks {
+            if task.await.is_err() {
+                tracing::error!("a task beside the requests panicked");
+            }
         }
     }
 }
@@ -122,6 +129,29 @@ async fn run(platform: Arc<Platform>, mut stopped: watch::Receiver<bool>) {
     while running.join_next().await.is_some() {}
 }
 
+/// Removes what deleted applications have left behind, for as long as the server runs.
+async fn clear_up(platform: Arc<Platform>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let cleared = match platform.store.read(leftovers::exist).await {
+            Ok(true) => platform.store.write(|tx| leftovers::remove(tx, LEFTOVERS)).await,
+            nothing => nothing,
+        };
+        match cleared {
+            Ok(true) => {
+                // Their files can go as well.
+                platform.files.sweep_soon();
+                continue;
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "what a deleted application has left stays for now"),
+        }
+        tokio::select! {
+            _ = stopped.changed() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
 /// The next job that nobody is at.
 async fn take(store: &Store, holder: &str) -> Option<(JobRow, Lease)> {
     // Looking is cheap and needs no turn among the writers.
@@ -163,7 +193,9 @@ async fn carry_out(platform: Arc<Platform>, work: Work) {
                 tracing::warn!(%error, application, job, "a job goes on only when its lease has expired");
             }
         }
-        Err(Interrupted::Lost) => tracing::warn!(application, job, kind, "a job was taken over by another process"),
+        Err(Interrupted::Lost) => {
+            tracing::warn!(application, job, kind, "a job was taken over by another process, or deleted")
+        }
         Err(Interrupted::Failed(error)) => {
             tracing::error!(
                 ?error,

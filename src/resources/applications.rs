@@ -79,7 +79,7 @@ impl ApplicationsApi for Platform {
             return Err(Error::NotFound("application"));
         }
         let application = caller.application;
-        let deleted = self.store.write(move |tx| applications::delete(tx, application)).await?;
+        let deleted = self.store.write(move |tx| applications::delete(tx, application, now())).await?;
         self.authority.forget(application);
         self.files.sweep_soon();
         if !deleted {

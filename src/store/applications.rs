@@ -77,7 +77,7 @@ pub fn create(tx: &Tx<'_>, name: &str, key: &str, now: i64) -> Result<Applicatio
 
 /// The application with this id.
 pub fn get(tx: &Tx<'_>, id: i64) -> Result<Option<ApplicationRow>, StoreError> {
-    tx.query_opt(select!("WHERE id = $1"), &[id.into()], read)
+    tx.query_opt(select!("WHERE id = $1 AND deleted_time IS NULL"), &[id.into()], read)
 }
 
 words! {
@@ -118,18 +118,28 @@ pub fn set_settings(tx: &Tx<'_>, id: i64, settings: Settings) -> Result<(), Stor
 
 /// All applications of the database, by id.
 pub fn list(tx: &Tx<'_>) -> Result<Vec<ApplicationRow>, StoreError> {
-    tx.query(select!("ORDER BY id"), &[], read)
+    tx.query(select!("WHERE deleted_time IS NULL ORDER BY id"), &[], read)
 }
 
 /// Whether the database has no application, as when it has just been made.
 pub fn is_empty(tx: &Tx<'_>) -> Result<bool, StoreError> {
-    Ok(tx.query_opt("SELECT 1 FROM applications LIMIT 1", &[], |row| row.i64(0))?.is_none())
+    Ok(tx.query_opt("SELECT 1 FROM applications WHERE deleted_time IS NULL LIMIT 1", &[], |row| row.i64(0))?.is_none())
 }
 
 /// Deletes the application with everything in it, and says whether it was there.
 ///
-/// Its time grows with what the application owns, and other writes wait for it.
-pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
+/// From now on nobody finds it, and nobody can act for it. Its rows are [`leftovers`](super::leftovers).
+pub fn delete(tx: &Tx<'_>, id: i64, now: i64) -> Result<bool, StoreError> {
+    let sql = "UPDATE applications SET deleted_time = $1 WHERE id = $2 AND deleted_time IS NULL";
+    let deleted = tx.execute(sql, &[now.into(), id.into()])? > 0;
+    if deleted {
+        tx.execute("DELETE FROM credentials WHERE application_id = $1", &[id.into()])?;
+    }
+    Ok(deleted)
+}
+
+/// Removes all rows of an application in one go, its own one last. There should not be many of them left.
+pub(super) fn remove(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
     let application: [Param<'_>; 1] = [id.into()];
     files::discard(tx, "1 = 1", &application)?;
     jobs::forget_application(tx, id)?;
@@ -149,7 +159,8 @@ pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
     ] {
         tx.execute(sql, &application)?;
     }
-    Ok(tx.execute("DELETE FROM applications WHERE id = $1", &application)? > 0)
+    tx.execute("DELETE FROM applications WHERE id = $1", &application)?;
+    Ok(())
 }
 
 /// Changes the kept total of users by `change`.

@@ -238,7 +238,8 @@ pub fn due(tx: &Tx<'_>, now: i64, limit: i64) -> Result<Vec<JobRow>, StoreError>
             columns!(),
             " FROM (SELECT application_id, min(id) AS id FROM jobs WHERE ended_time IS NULL GROUP BY application_id) ",
             "AS oldest CROSS JOIN jobs WHERE jobs.application_id = oldest.application_id AND jobs.id = oldest.id ",
-            "AND (jobs.lease_expires_time IS NULL OR jobs.lease_expires_time <= $1) ORDER BY jobs.id LIMIT $2"
+            "AND (jobs.lease_expires_time IS NULL OR jobs.lease_expires_time <= $1) AND EXISTS (SELECT 1 FROM applications ",
+            "WHERE id = jobs.application_id AND deleted_time IS NULL) ORDER BY jobs.id LIMIT $2"
         ),
         &[now.into(), limit.into()],
         read,
@@ -256,11 +257,12 @@ pub fn take(tx: &Tx<'_>, lease: &Lease, now: i64) -> Result<bool, StoreError> {
     Ok(taken > 0)
 }
 
-/// Renews a lease, and says whether it was still held.
+/// Renews a lease, and says whether it was still held and the application is still there.
 pub fn hold(tx: &Tx<'_>, lease: &Lease, now: i64) -> Result<bool, StoreError> {
     let held = tx.execute(
         "UPDATE jobs SET lease_expires_time = $1 \
-         WHERE application_id = $2 AND id = $3 AND lease_holder = $4 AND ended_time IS NULL",
+         WHERE application_id = $2 AND id = $3 AND lease_holder = $4 AND ended_time IS NULL \
+         AND EXISTS (SELECT 1 FROM applications WHERE id = $2 AND deleted_time IS NULL)",
         &[(now + LEASE_TIME).into(), lease.application.into(), lease.job.into(), (&lease.holder).into()],
     )?;
     Ok(held > 0)

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0008_search.sql"),
     include_str!("migrations/0009_read_receipts.sql"),
     include_str!("migrations/0010_sessions.sql"),
+    include_str!("migrations/0011_deleted_applications.sql"),
 ];
 
 /// The number of the latest step this program knows.

@@ -26,6 +26,7 @@ pub mod credentials;
 pub mod events;
 pub mod files;
 pub mod jobs;
+pub mod leftovers;
 pub mod members;
 pub mod mentions;
 pub mod messages;

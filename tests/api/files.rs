@@ -1,7 +1,7 @@
 //! Files: stored as they were sent, served so that no browser runs them, and gone with what they belong to.
 
 use crate::support::{Answer, Caller, Server};
-use chatkitty_platform::store::files;
+use chatkitty_platform::store::{files, leftovers};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ async fn noted(server: &Server) -> (Vec<String>, Vec<String>) {
 /// Asserts that nothing is stored but the files at these addresses, once what is removed beside the requests is gone.
 async fn only(server: &mut Server, urls: &[&str]) {
     let gone = async {
-        while noted(server).await.1 != [""; 0] {
+        while noted(server).await.1 != [""; 0] || server.store().read(leftovers::exist).await != Ok(false) {
             tokio::task::yield_now().await;
         }
     };

@@ -12,6 +12,7 @@ mod client;
 mod command_line;
 mod commands;
 mod contract;
+mod deletions;
 mod durability;
 mod edge;
 mod explorer;
