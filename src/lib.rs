@@ -9,6 +9,7 @@
 //! - [`platform`] and [`resources`]: the traits filled in, a file a tag;
 //! - [`naming`]: the same API with its names in snake_case;
 //! - [`files`]: what is uploaded, streamed to an object store and back;
+//! - [`secrets`]: what is sealed before it is stored;
 //! - [`hal`], [`hal_forms`] and [`error`]: links and pages, forms, and the documented errors;
 //! - `jobs`: what goes on after its request was answered;
 //! - [`explorer`]: the document, its documentation page and a HAL explorer, served beside the API;
@@ -49,6 +50,8 @@ pub mod naming;
 pub mod platform;
 #[cfg(feature = "server")]
 pub mod resources;
+#[cfg(feature = "server")]
+pub mod secrets;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

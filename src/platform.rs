@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::files::Files;
 use crate::hal::Urls;
+use crate::secrets::Vault;
 use crate::store::Store;
 use http::header::HOST;
 use http::{HeaderMap, Uri};
@@ -18,6 +19,8 @@ pub struct Platform {
     pub store: Store,
     /// The files that are stored here.
     pub files: Arc<Files>,
+    /// The keys of users' secrets.
+    pub vault: Arc<Vault>,
     /// Credentials, tokens and limits.
     pub authority: Authority,
     /// Tells the runner that a job is waiting.
@@ -35,10 +38,17 @@ pub struct Platform {
 pub struct NamedApplication(pub String);
 
 impl Platform {
-    /// A platform on an open store with its files, reached directly by `http` or `https`.
-    pub fn new(store: Store, files: Arc<Files>, authority: Authority, config: &Config, scheme: &'static str) -> Self {
+    /// A platform on an open store with its files and keys, reached directly by `http` or `https`.
+    pub fn new(
+        store: Store,
+        files: Arc<Files>,
+        vault: Arc<Vault>,
+        authority: Authority,
+        config: &Config,
+        scheme: &'static str,
+    ) -> Self {
         let (public_url, documented) = (config.public_url.clone(), !config.no_docs);
-        Platform { store, files, authority, jobs: Notify::new(), public_url, scheme, documented }
+        Platform { store, files, vault, authority, jobs: Notify::new(), public_url, scheme, documented }
     }
 
     /// The addresses of an application's resources, as this caller reaches the server.

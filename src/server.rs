@@ -8,6 +8,7 @@ use crate::files::Files;
 use crate::generated::server;
 use crate::jobs::Runner;
 use crate::platform::Platform;
+use crate::secrets::Vault;
 use crate::store::{OpenError, Store, StoreError, applications, credentials, sessions, tokens};
 use dropshot::{ConfigDropshot, ConfigTls, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy};
 use openapi_dropshot::runtime::catch_all;
@@ -52,6 +53,9 @@ pub enum StartError {
     /// The place for files cannot be used.
     #[error("{0}")]
     Files(String),
+    /// The keys of users' secrets cannot be used.
+    #[error("{0}")]
+    Keys(String),
     /// The first application cannot be created.
     #[error("the first application cannot be created: {0}")]
     Store(#[from] StoreError),
@@ -75,9 +79,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let store = Store::open(&config.database)?;
     let files = Files::open(&config.files(), store.clone(), config.file_limit).map_err(StartError::Files)?;
     let files = Arc::new(files);
+    let vault = Arc::new(Vault::open(&config.keys(), &store).await.map_err(StartError::Keys)?);
     let authority = Authority::new(Duration::from_secs(config.token_lifetime.into()), config.rate_limit);
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let platform = Arc::new(Platform::new(store.clone(), Arc::clone(&files), authority, &config, scheme));
+    let platform =
+        Arc::new(Platform::new(store.clone(), Arc::clone(&files), Arc::clone(&vault), authority, &config, scheme));
     let api = server::api::<Platform>().map_err(|error| StartError::Listen(error.to_string()))?;
     let routes = api.into_routes();
     let explorer = match (&config.explorer_dir, config.no_explorer) {
@@ -112,7 +118,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         first,
         http,
         runner: Runner::start(platform),
-        housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files))),
+        housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files), vault)),
         files,
         stop_limit: Duration::from_secs(config.stop_limit.into()),
     })
@@ -189,8 +195,8 @@ pub fn create_credentials(
 }
 
 /// What is done beside the requests for as long as the server runs.
-async fn keep_house(store: Store, files: Arc<Files>) {
-    tokio::join!(forget_expired_tokens(store), files.keep_swept());
+async fn keep_house(store: Store, files: Arc<Files>, vault: Arc<Vault>) {
+    tokio::join!(vault.reseal(&store), forget_expired_tokens(store.clone()), files.keep_swept());
 }
 
 /// Removes expired tokens, a bounded number at a time so that no writer waits long behind it.

@@ -148,7 +148,7 @@ fn represent(row: &ApplicationRow, urls: &Urls) -> ApplicationResource {
             jobs: urls.collection("jobs"),
             user_sessions: urls.collection("user-sessions"),
             chat_sessions: urls.collection("chat-sessions"),
-            find_users: urls.template("users", "{?page,size,sort*,name}"),
+            find_users: urls.template("users", "{?page,size,sort*,name,properties}"),
             find_channels: urls.template("channels", "{?page,size,sort*,type,members*,startTime,endTime,properties}"),
             find_messages: urls.template("messages", "{?size,username,query}"),
         },

@@ -155,6 +155,7 @@ pub(super) fn remove(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
         "DELETE FROM invites WHERE application_id = $1",
         "DELETE FROM members WHERE application_id = $1",
         "DELETE FROM channels WHERE application_id = $1",
+        "DELETE FROM user_secrets WHERE application_id = $1",
         "DELETE FROM users WHERE application_id = $1",
     ] {
         tx.execute(sql, &application)?;

@@ -32,6 +32,7 @@ pub mod mentions;
 pub mod messages;
 pub mod read_receipts;
 pub mod search;
+pub mod secrets;
 pub mod sessions;
 pub mod threads;
 pub mod tokens;

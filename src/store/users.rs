@@ -67,6 +67,8 @@ pub struct NewUser {
 pub struct UserFilter {
     /// The user of exactly this name.
     pub name: Option<String>,
+    /// Those whose properties contain those of this JSON object.
+    pub properties: Option<String>,
 }
 
 /// The columns of a [`UserRow`], in the order [`read`] takes them in.
@@ -130,6 +132,23 @@ pub fn create(tx: &Tx<'_>, application: i64, user: NewUser, now: i64) -> Result<
         display_picture: None,
         sessions: 0,
     })
+}
+
+/// Keeps what can be changed of a user as this row has it.
+pub fn update(tx: &Tx<'_>, user: &UserRow) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE users SET display_name = $1, is_guest = $2, status = $3, properties = $4 \
+         WHERE application_id = $5 AND id = $6",
+        &[
+            (&user.display_name).into(),
+            user.is_guest.into(),
+            (&user.status).into(),
+            (&user.properties).into(),
+            user.application_id.into(),
+            user.id.into(),
+        ],
+    )?;
+    Ok(())
 }
 
 /// The user with this id.
@@ -200,29 +219,44 @@ pub fn page(
     offset: i64,
     limit: i64,
 ) -> Result<Vec<UserRow>, StoreError> {
-    if let Some(name) = &filter.name {
-        // Names are unique, so that the listing is one user long at most.
-        let found = if offset == 0 && limit > 0 { get_by_name(tx, application, name)? } else { None };
-        return Ok(found.into_iter().collect());
-    }
     let slice = Slice::new(offset, limit, || total(tx, application, filter))?;
     let order = order_by("users", &total_order(sort), slice.reverse);
+    let (conditions, mut params) = filter.conditions(application);
+    let (limit, offset) = (params.len() + 1, params.len() + 2);
+    params.extend([Param::Integer(slice.limit), Param::Integer(slice.offset)]);
     let sql = format!(
-        concat!("SELECT ", columns!(), " FROM users WHERE users.application_id = $1{} LIMIT $2 OFFSET $3"),
-        order
+        concat!("SELECT ", columns!(), " FROM users WHERE users.application_id = $1{}{} LIMIT ${} OFFSET ${}"),
+        conditions, order, limit, offset
     );
-    let rows = tx.query(&sql, &[application.into(), slice.limit.into(), slice.offset.into()], read)?;
+    let rows = tx.query(&sql, &params, read)?;
     Ok(slice.arrange(rows))
 }
 
 /// How many users the listing of `filter` has.
 pub fn total(tx: &Tx<'_>, application: i64, filter: &UserFilter) -> Result<i64, StoreError> {
-    match &filter.name {
-        Some(name) => Ok(get_by_name(tx, application, name)?.is_some().into()),
-        None => {
-            let sql = "SELECT users FROM applications WHERE id = $1";
-            Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+    let (conditions, params) = filter.conditions(application);
+    let sql = if conditions.is_empty() {
+        "SELECT users FROM applications WHERE id = $1".to_owned()
+    } else {
+        // No total can be kept for every filter there may be.
+        format!("SELECT count(*) FROM users WHERE users.application_id = $1{conditions}")
+    };
+    Ok(tx.query_opt(&sql, &params, |row| row.i64(0))?.unwrap_or(0))
+}
+
+impl UserFilter {
+    /// The conditions of a statement whose first parameter is the application, and its parameters so far.
+    fn conditions(&self, application: i64) -> (String, Vec<Param<'_>>) {
+        let (mut sql, mut params) = (String::new(), vec![Param::Integer(application)]);
+        if let Some(name) = &self.name {
+            sql.push_str(" AND users.name = $2");
+            params.push(name.into());
         }
+        if let Some(properties) = &self.properties {
+            params.push(properties.into());
+            sql += &format!(" AND json_contains(users.properties, ${})", params.len());
+        }
+        (sql, params)
     }
 }
 
@@ -260,6 +294,7 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError
     ] {
         tx.execute(sql, &user)?;
     }
+    tx.execute("DELETE FROM user_secrets WHERE application_id = $1 AND user_id = $2", &user)?;
     let deleted = tx.execute("DELETE FROM users WHERE application_id = $1 AND id = $2", &user)? > 0;
     if deleted {
         applications::count_users(tx, application, -1)?;

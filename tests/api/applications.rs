@@ -27,7 +27,7 @@ async fn links_lead_from_the_root_to_everything() {
             "jobs": {"href": format!("{own}/jobs")},
             "userSessions": {"href": format!("{own}/user-sessions")},
             "chatSessions": {"href": format!("{own}/chat-sessions")},
-            "find:users": {"href": format!("{own}/users{{?page,size,sort*,name}}"), "templated": true},
+            "find:users": {"href": format!("{own}/users{{?page,size,sort*,name,properties}}"), "templated": true},
             "find:channels": {"href": format!("{own}/channels{{?page,size,sort*,type,members*,startTime,endTime,properties}}"), "templated": true},
             "find:messages": {"href": format!("{own}/messages{{?size,username,query}}"), "templated": true},
         })

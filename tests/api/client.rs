@@ -303,6 +303,13 @@ async fn every_operation_can_be_called() {
     let picture: Vec<_> = picture.into_inner().try_collect().await.expect("a picture");
     assert!(String::from_utf8_lossy(&picture.concat()).contains("JD"));
 
+    let patch = read::<types::ChatUserPropertiesPatch>(json!({"presence": {"status": "AVAILABLE"}}));
+    assert_eq!(call!("updateUser", client.update_user().id(user.id).body(patch)).presence.status, "AVAILABLE");
+    let secret = read::<types::SecretResource>(json!({"secret": {"token": "5f0c1d2e"}}));
+    call!("setUserSecret", client.set_user_secret().id(user.id).name("crm").body(secret));
+    let found = call!("retrieveUserSecret", client.retrieve_user_secret().id(user.id).name("crm"));
+    assert_eq!(found.secret["token"], "5f0c1d2e");
+    call!("removeUserSecret", client.remove_user_secret().id(user.id).name("crm"));
     let external = json!({"url": "https://files.example.com/j", "name": "j", "contentType": "image/png", "size": 1});
     let external = read::<types::CreateExternalFileProperties>(external);
     let pictured = call!("updateUserDisplayPicture", client.update_user_display_picture().id(user.id).body(external));

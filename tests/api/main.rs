@@ -27,6 +27,7 @@ mod program;
 mod read_receipts;
 mod readme;
 mod refused_starts;
+mod secrets;
 mod sessions;
 mod support;
 mod threads;

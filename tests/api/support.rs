@@ -199,6 +199,11 @@ impl Caller<'_> {
         Answer::of(request.body(body.to_string())).await
     }
 
+    /// Puts JSON at an address.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).json(&body)).await
+    }
+
     /// Creates a user and gives its resource.
     pub async fn user(&self, name: &str) -> Value {
         self.post("/v1/users", json!({"name": name})).await.ok()

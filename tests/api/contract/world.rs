@@ -164,6 +164,8 @@ async fn populate(caller: &Caller<'_>, left_out: Option<&str>) -> Ids {
         ids.insert("users", id(&caller.user("jdoe").await));
         caller.user("asmith").await;
         hosted_file(caller, &ids).await;
+        let secret = format!("/v1/users/{}/secrets/crm-token", ids["users"]);
+        caller.put(&secret, json!({"secret": {"token": "5f0c1d2e"}})).await.ok();
     }
     if left_out != Some("channels") {
         let channel = caller.channel("PUBLIC", "fixtures").await;
