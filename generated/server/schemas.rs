@@ -93,6 +93,27 @@ pub static ACCESS_TOKEN_REQUEST: Schema = Schema {
         max_properties: 18446744073709551615u64,
     },
 };
+///`ApplicationSettingsProperties`
+pub static APPLICATION_SETTINGS_PROPERTIES: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "guestUsers",
+                required: true,
+                schema: &super::schemas::TOGGLE_STATE,
+            },
+            Property {
+                name: "userCreatedChannels",
+                required: false,
+                schema: &super::schemas::TOGGLE_STATE,
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`ChannelImport`
 pub static CHANNEL_IMPORT: Schema = Schema {
     nullable: false,
@@ -226,6 +247,55 @@ pub static CHANNEL_MEMBERSHIP_IMPORTS: Schema = Schema {
         unique: false,
     },
 };
+static CHANNEL_PROPERTIES_PATCH__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`ChannelPropertiesPatch`
+pub static CHANNEL_PROPERTIES_PATCH: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "displayName",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHANNEL_PROPERTIES_PATCH__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::AllOf(
+                        &[
+                            &super::schemas::PROPERTIES,
+                            &Schema {
+                                nullable: false,
+                                kind: Kind::Object {
+                                    properties: &[],
+                                    additional: Additional::Any,
+                                    min_properties: 0u64,
+                                    max_properties: 18446744073709551615u64,
+                                },
+                            },
+                        ],
+                    ),
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`ChannelType`
 pub static CHANNEL_TYPE: Schema = Schema {
     nullable: false,
@@ -344,6 +414,96 @@ pub static CHAT_USER_IMPORTS: Schema = Schema {
         unique: false,
     },
 };
+static CHAT_USER_PRESENCE_PROPERTIES_PATCH__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`ChatUserPresencePropertiesPatch`
+pub static CHAT_USER_PRESENCE_PROPERTIES_PATCH: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "status",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHAT_USER_PRESENCE_PROPERTIES_PATCH__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+static CHAT_USER_PROPERTIES_PATCH__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`ChatUserPropertiesPatch`
+pub static CHAT_USER_PROPERTIES_PATCH: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "displayName",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHAT_USER_PROPERTIES_PATCH__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "isGuest",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::Boolean,
+                },
+            },
+            Property {
+                name: "presence",
+                required: false,
+                schema: &super::schemas::CHAT_USER_PRESENCE_PROPERTIES_PATCH,
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::AllOf(
+                        &[
+                            &super::schemas::PROPERTIES,
+                            &Schema {
+                                nullable: false,
+                                kind: Kind::Object {
+                                    properties: &[],
+                                    additional: Additional::Any,
+                                    min_properties: 0u64,
+                                    max_properties: 18446744073709551615u64,
+                                },
+                            },
+                        ],
+                    ),
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`CreateChannelBase`
 pub static CREATE_CHANNEL_BASE: Schema = Schema {
     nullable: false,
@@ -353,6 +513,39 @@ pub static CREATE_CHANNEL_BASE: Schema = Schema {
                 name: "creator",
                 required: false,
                 schema: &super::schemas::USER_REFERENCE,
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &super::schemas::PROPERTIES,
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+static CREATE_CHANNEL_GENERIC_EVENT_RESOURCE__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`CreateChannelGenericEventResource`
+pub static CREATE_CHANNEL_GENERIC_EVENT_RESOURCE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "type",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CREATE_CHANNEL_GENERIC_EVENT_RESOURCE__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
             },
             Property {
                 name: "properties",
@@ -392,6 +585,41 @@ pub static CREATE_CHANNEL_RESOURCE: Schema = Schema {
             ("PRIVATE", &super::schemas::CREATE_PRIVATE_CHANNEL_RESOURCE),
             ("DIRECT", &super::schemas::CREATE_DIRECT_CHANNEL_RESOURCE),
         ],
+    },
+};
+static CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00]*$",
+);
+///`CreateDelegatedReplyThreadKeystrokesResource`
+pub static CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "keys",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 0u64,
+                        max_length: 20000u64,
+                        pattern: Some(
+                            &CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE__PATTERN_0,
+                        ),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "user",
+                required: true,
+                schema: &super::schemas::USER_REFERENCE,
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
     },
 };
 ///`CreateDirectChannelResource`
@@ -1049,6 +1277,75 @@ pub static FILE_IMPORT: Schema = Schema {
         max_properties: 18446744073709551615u64,
     },
 };
+static FILE_MESSAGE_UPLOAD__PATTERN_0: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static FILE_MESSAGE_UPLOAD__PATTERN_1: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+///`FileMessageUpload`
+pub static FILE_MESSAGE_UPLOAD: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "file",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 0u64,
+                        max_length: 18446744073709551615u64,
+                        pattern: None,
+                        format: Some(Format::Binary),
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "groupTag",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&FILE_MESSAGE_UPLOAD__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "username",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&FILE_MESSAGE_UPLOAD__PATTERN_1),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 2u64,
+                        max_length: 65536u64,
+                        pattern: None,
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`FileUpload`
 pub static FILE_UPLOAD: Schema = Schema {
     nullable: false,
@@ -1218,6 +1515,53 @@ pub static MESSAGE_IMPORTS: Schema = Schema {
         min_items: 0u64,
         max_items: 100000000u64,
         unique: false,
+    },
+};
+static MESSAGE_PROPERTIES_PATCH__PATTERN_0: Pattern = Pattern::new("^[^\\x00]*$");
+///`MessagePropertiesPatch`
+pub static MESSAGE_PROPERTIES_PATCH: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "body",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 20000u64,
+                        pattern: Some(&MESSAGE_PROPERTIES_PATCH__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::AllOf(
+                        &[
+                            &super::schemas::PROPERTIES,
+                            &Schema {
+                                nullable: false,
+                                kind: Kind::Object {
+                                    properties: &[],
+                                    additional: Additional::Any,
+                                    min_properties: 0u64,
+                                    max_properties: 18446744073709551615u64,
+                                },
+                            },
+                        ],
+                    ),
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
     },
 };
 static PRIVATE_CHANNEL_IMPORT__PATTERN_0: Pattern = Pattern::new(
@@ -1395,6 +1739,46 @@ pub static PUBLIC_CHANNEL_IMPORT: Schema = Schema {
         ],
     ),
 };
+///`SecretResource`
+pub static SECRET_RESOURCE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "secret",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::Object {
+                        properties: &[],
+                        additional: Additional::Schema(
+                            &Schema {
+                                nullable: false,
+                                kind: Kind::Any,
+                            },
+                        ),
+                        min_properties: 0u64,
+                        max_properties: 1000u64,
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`SessionState`
+pub static SESSION_STATE: Schema = Schema {
+    nullable: false,
+    kind: Kind::String {
+        min_length: 0u64,
+        max_length: 18446744073709551615u64,
+        pattern: None,
+        format: None,
+        values: &["ACTIVE", "ENDED"],
+    },
+};
 ///`TextChatUserMessageImport`
 pub static TEXT_CHAT_USER_MESSAGE_IMPORT: Schema = Schema {
     nullable: false,
@@ -1465,6 +1849,17 @@ pub static TEXT_SYSTEM_MESSAGE_IMPORT: Schema = Schema {
             },
         ],
     ),
+};
+///`ToggleState`
+pub static TOGGLE_STATE: Schema = Schema {
+    nullable: false,
+    kind: Kind::String {
+        min_length: 0u64,
+        max_length: 18446744073709551615u64,
+        pattern: None,
+        format: None,
+        values: &["ENABLED", "DISABLED"],
+    },
 };
 ///`UserIdReference`
 pub static USER_ID_REFERENCE: Schema = Schema {

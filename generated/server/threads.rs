@@ -35,6 +35,23 @@ pub trait ThreadsApi: Service {
     ) -> impl Future<
         Output = Result<Reply<crate::generated::wire::ReplyThreadResource>, Self::Error>,
     > + Send;
+    /** Send keystrokes in a thread
+
+ Tells those who follow the thread what a user is typing in it. Keystrokes are broadcast and not kept.
+
+ `POST /v1/threads/{id}/keystrokes`; `oauth2` with `read:thread`, `read:user`, `create:keystrokes`.*/
+    fn send_thread_keystrokes(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: crate::generated::client::types::CreateDelegatedReplyThreadKeystrokesResource,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ReplyThreadKeystrokesResource>,
+            Self::Error,
+        >,
+    > + Send;
     /** List the messages of a thread
 
  Answers the messages of one thread, newest first: for the thread of a message the replies to it, for the MAIN
@@ -61,13 +78,16 @@ pub trait ThreadsApi: Service {
  In the thread of an OPEN channel the message is broadcast and not kept: the answer has no `id` and no `self`
  link.
 
+ A file is named by the address of one that is stored elsewhere, or sent as multipart to be stored here, where it
+ stays as long as the message. An OPEN channel keeps no messages, and so no files.
+
  `POST /v1/threads/{id}/messages`; `oauth2` with `read:thread`, `read:user`, `create:message`.*/
     fn send_thread_message(
         &self,
         call: &Call,
         caller: Self::Principal,
         id: i64,
-        body: crate::generated::client::types::CreateMessageResource,
+        body: SendThreadMessageBody,
     ) -> impl Future<
         Output = Result<Reply<crate::generated::wire::MessageResource>, Self::Error>,
     > + Send;
@@ -166,6 +186,70 @@ pub static RETRIEVE_THREAD: Operation = Operation {
 enum RetrieveThreadOperation {}
 impl Described for RetrieveThreadOperation {
     const OPERATION: &'static Operation = &RETRIEVE_THREAD;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+static SEND_THREAD_KEYSTROKES__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `sendThreadKeystrokes`.
+pub static SEND_THREAD_KEYSTROKES: Operation = Operation {
+    id: "sendThreadKeystrokes",
+    method: Method::POST,
+    path: "/v1/threads/{id}/keystrokes",
+    parameters: &[&SEND_THREAD_KEYSTROKES__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 131072u64,
+                    schema: Some(
+                        &super::schemas::CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE,
+                    ),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:thread", "read:user", "create:keystrokes"],
+            },
+        ],
+    ],
+};
+enum SendThreadKeystrokesOperation {}
+impl Described for SendThreadKeystrokesOperation {
+    const OPERATION: &'static Operation = &SEND_THREAD_KEYSTROKES;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
 /// The query of `listThreadMessages`.
@@ -290,6 +374,14 @@ impl Described for ListThreadMessagesOperation {
     const OPERATION: &'static Operation = &LIST_THREAD_MESSAGES;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+/// The body of `sendThreadMessage`, by its media type.
+#[derive(Debug)]
+pub enum SendThreadMessageBody {
+    /// `application/json`
+    ApplicationJson(crate::generated::client::types::CreateMessageResource),
+    /// `multipart/form-data`
+    MultipartFormData(Multipart<crate::generated::client::types::FileMessageUpload>),
+}
 static SEND_THREAD_MESSAGE__PATH_ID: Parameter = Parameter {
     name: "id",
     location: Location::Path,
@@ -314,12 +406,18 @@ pub static SEND_THREAD_MESSAGE: Operation = Operation {
     body: Some(
         &BodyRules {
             required: true,
-            limit: 262144u64,
             media: &[
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
+                    limit: 262144u64,
                     schema: Some(&super::schemas::CREATE_MESSAGE_RESOURCE),
+                },
+                Media {
+                    name: "multipart/form-data",
+                    encoding: Encoding::Multipart,
+                    limit: 110100480u64,
+                    schema: Some(&super::schemas::FILE_MESSAGE_UPLOAD),
                 },
             ],
         },
@@ -392,6 +490,37 @@ impl RetrieveThreadOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl SendThreadKeystrokesOperation {
+    async fn handle<S: ThreadsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&SEND_THREAD_KEYSTROKES__PATH_ID);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            crate::generated::client::types::CreateDelegatedReplyThreadKeystrokesResource,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            ThreadsApi::send_thread_keystrokes(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 impl ListThreadMessagesOperation {
     async fn handle<S: ThreadsApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -434,14 +563,22 @@ impl SendThreadMessageOperation {
             let mut input = call.input();
             let path_id = input.parameter::<i64>(&SEND_THREAD_MESSAGE__PATH_ID);
             let body = match input.media()? {
-                Some(media) => {
+                Some(media) if media.name == "application/json" => {
                     input
                         .body::<
                             crate::generated::client::types::CreateMessageResource,
                         >(media)
                         .await?
+                        .map(SendThreadMessageBody::ApplicationJson)
                 }
-                None => None,
+                Some(media) if media.name == "multipart/form-data" => {
+                    input
+                        .multipart::<
+                            crate::generated::client::types::FileMessageUpload,
+                        >(media)
+                        .map(SendThreadMessageBody::MultipartFormData)
+                }
+                _ => None,
             };
             input.finish()?;
             ThreadsApi::send_thread_message(
@@ -476,6 +613,14 @@ pub(super) fn register<S: ThreadsApi>(
             _,
             _,
         >(RetrieveThreadOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            SendThreadKeystrokesOperation,
+            S,
+            _,
+            _,
+        >(SendThreadKeystrokesOperation::handle),
     )?;
     api.register(
         runtime::endpoint::<
