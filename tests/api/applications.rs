@@ -19,6 +19,7 @@ async fn links_lead_from_the_root_to_everything() {
     assert_eq!(
         application["_links"].take(),
         json!({
+            "curies": [{"href": format!("{url}/docs/rels/find:{{rel}}"), "name": "find", "templated": true}],
             "self": {"href": own},
             "settings": {"href": format!("{own}/application/settings")},
             "users": {"href": format!("{own}/users")},

@@ -298,14 +298,6 @@ async fn what_is_deleted_is_on_no_roster() {
     let guest = api.get("/v1/users?name=guest%20of%20%22kept%22").await.ok()["_embedded"]["users"][0]["id"].take();
     api.delete(&format!("/v1/users/{guest}")).await.ok();
     assert_eq!(total(&api, &kept, "invites").await, 0);
-    api.delete("/v1/applications/me").await.ok();
-    let store = server.store();
-    let left = store.read(|tx| {
-        let rows = "SELECT (SELECT count(*) FROM members) + (SELECT count(*) FROM moderators) \
-                    + (SELECT count(*) FROM invites)";
-        tx.query_opt(rows, &[], |row| row.i64(0))
-    });
-    assert_eq!(left.await.expect("the database is read"), Some(0), "rows were left behind");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

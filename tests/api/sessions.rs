@@ -183,12 +183,4 @@ async fn sessions_go_with_their_user_and_their_channel() {
     assert_eq!(ids(&api, "/v1/user-sessions?state=ENDED").await, [0; 0]);
     assert_eq!(ids(&api, "/v1/chat-sessions?state=ACTIVE").await.len(), 1);
     assert_eq!(participants(&api, &kept).await, ["alex"]);
-    api.delete("/v1/applications/me").await.ok();
-    let store = server.store();
-    let left = store.read(|tx| {
-        let rows = "SELECT (SELECT count(*) FROM user_sessions) + (SELECT count(*) FROM chat_sessions) \
-                    + (SELECT count(*) FROM participants)";
-        tx.query_opt(rows, &[], |row| row.i64(0))
-    });
-    assert_eq!(left.await.expect("the database is read"), Some(0), "rows were left behind");
 }
