@@ -83,13 +83,11 @@ fn named(arg: Arg, parameter: &'static Value, index: Option<usize>) -> Arg {
 
 /// The fields of the request body, in whichever form it can be sent.
 pub(super) fn fields(command: &Command) -> Vec<Field> {
-    let bodies = ["json", "multipart/form-data"].map(|media_type| command.body(media_type).map(body::fields));
-    // Of two forms only one is sent, so that what either demands need not be given.
-    let several = bodies.iter().all(Option::is_some);
-    let mut fields: Vec<Field> = Vec::new();
-    for field in bodies.into_iter().flatten().flatten() {
+    let mut fields: Vec<Field> = command.body("json").map(body::fields).unwrap_or_default();
+    for field in command.body("multipart/form-data").map(body::fields).unwrap_or_default() {
         if fields.iter().all(|known| known.flag() != field.flag()) {
-            fields.push(if several { field.optional() } else { field });
+            // Where JSON will do, nobody needs to send a form.
+            fields.push(if command.body("json").is_some() { field.optional() } else { field });
         }
     }
     fields

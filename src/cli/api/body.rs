@@ -81,14 +81,14 @@ impl Field {
         if self.kind == Kind::Secret { format!("{flag}-file") } else { flag }
     }
 
-    /// The same, which can be left out.
-    pub(super) fn optional(self) -> Self {
-        Field { required: false, ..self }
-    }
-
     /// What names the flag among the others.
     fn id(&self) -> String {
         format!("body.{}", self.path.join("."))
+    }
+
+    /// The same, where it can be left out.
+    pub(super) fn optional(self) -> Self {
+        Field { required: false, ..self }
     }
 
     /// Whether it is a file that is sent as it is.
