@@ -222,5 +222,5 @@ fn essence(media_type: &str) -> &str {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    text(headers, &CONTENT_TYPE).is_some_and(|media_type| essence(media_type).ends_with("json"))
+    text(headers, &CONTENT_TYPE).is_some_and(|media_type| essence(media_type).contains("json"))
 }

@@ -637,7 +637,7 @@ pub static SEND_CHANNEL_KEYSTROKES: Operation = Operation {
                 Media {
                     name: "application/json",
                     encoding: Encoding::Json,
-                    limit: 65536u64,
+                    limit: 262144u64,
                     schema: Some(
                         &super::schemas::CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE,
                     ),

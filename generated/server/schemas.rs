@@ -1394,7 +1394,7 @@ pub static IMPORT_FILE: Schema = Schema {
                     nullable: false,
                     kind: Kind::String {
                         min_length: 0u64,
-                        max_length: 2147483648u64,
+                        max_length: 18446744073709551615u64,
                         pattern: None,
                         format: Some(Format::Binary),
                         values: &[],

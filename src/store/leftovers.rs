@@ -2,7 +2,7 @@
 //!
 //! A deleted application is gone for every reader from the moment that it is deleted. However much it owned, no writer
 //! waits for more than one batch, and where the removal is interrupted it goes on with what is still there. Only what
-//! can be much is taken apart here; [`applications::remove`] takes the rest, and so whatever is not known here.
+//! can be much is taken apart here; `applications::remove` takes the rest, and so whatever is not known here.
 
 use super::{Param, StoreError, Tx, applications, channels, messages, users};
 

@@ -1,5 +1,5 @@
 //! `chatkitty <noun> <verb> …`: the API over HTTP. Nothing here knows an operation by name; the commands follow from the
-//! document, as [`operation::commands`] says.
+//! document, as `operation::commands` says.
 
 mod arguments;
 mod body;
