@@ -1394,7 +1394,7 @@ pub static IMPORT_FILE: Schema = Schema {
                     nullable: false,
                     kind: Kind::String {
                         min_length: 0u64,
-                        max_length: 2147483648u64,
+                        max_length: 18446744073709551615u64,
                         pattern: None,
                         format: Some(Format::Binary),
                         values: &[],
@@ -1777,6 +1777,33 @@ pub static SESSION_STATE: Schema = Schema {
         pattern: None,
         format: None,
         values: &["ACTIVE", "ENDED"],
+    },
+};
+///`StreamEventType`
+pub static STREAM_EVENT_TYPE: Schema = Schema {
+    nullable: false,
+    kind: Kind::String {
+        min_length: 0u64,
+        max_length: 18446744073709551615u64,
+        pattern: None,
+        format: None,
+        values: &[
+            "USER_CREATED",
+            "USER_UPDATED",
+            "USER_DELETED",
+            "CHANNEL_CREATED",
+            "CHANNEL_UPDATED",
+            "CHANNEL_DELETED",
+            "MEMBER_CREATED",
+            "MEMBER_UPDATED",
+            "MEMBER_DELETED",
+            "MESSAGE_CREATED",
+            "MESSAGE_UPDATED",
+            "MESSAGE_DELETED",
+            "MESSAGES_DELETED",
+            "KEYSTROKES_SENT",
+            "CHANNEL_EVENT_SENT",
+        ],
     },
 };
 ///`TextChatUserMessageImport`

@@ -47,7 +47,7 @@ fn facts(operation: &Operation) -> Vec<(&'static str, String)> {
 /// The component that the JSON of a body is made of, or its type.
 fn schema_name(body: Option<&'static Value>) -> String {
     let Some(body) = body.map(resolve) else { return String::new() };
-    let mut schemas = members(&body["content"]).filter(|(media, _)| !media.starts_with("image/"));
+    let mut schemas = members(&body["content"]).filter(|(media, _)| media.ends_with("json"));
     schemas
         .next()
         .map(|(_, content)| content["schema"]["$ref"].as_str())
