@@ -51,6 +51,23 @@ fn chances(greeting: &str) -> [String; 3] {
     [between("API at ", "/v1"), between("client ID ", "\n"), between("client secret ", " (")]
 }
 
+/// What a shell prints that finds the program on its path and the server at this address.
+fn called_by(mut shell: Command, url: &str) -> String {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_chatkitty"));
+    let mut path = program.parent().expect("the program is in a folder").as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let output = shell.env("PATH", path).env("CHATKITTY_URL", url).output().expect("a shell");
+    [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("text")).concat()
+}
+
+/// A text in which no time differs from another.
+fn without_times(text: &str) -> String {
+    let is_time = |word: &str| word.parse::<chatkitty_platform::Timestamp>().is_ok();
+    let words = text.split_inclusive([' ', '\n']);
+    words.map(|word| if is_time(word.trim_end()) { "some time " } else { word }).collect()
+}
+
 #[test]
 fn the_table_of_configuration_has_every_flag() {
     let folder = tempdir().unwrap();
@@ -85,14 +102,27 @@ fn the_transcript_is_what_happens() {
     assert_eq!(translate(&first.printed, &differences), greeting);
 
     let mut variables = String::new();
-    let mut answers = 0;
+    let url = chances(&greeting)[0].clone();
+    let (mut answers, mut called) = (0, 0);
     for step in steps {
         let line = translate(&step.command, &differences);
         if step.printed.trim().is_empty() {
             variables.push_str(&format!("{line}\n"));
             continue;
         }
-        let output = Command::new("sh").arg("-c").arg(format!("{variables}{line}")).output().expect("a shell");
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{variables}{line}")).current_dir(folder.path());
+        if line.starts_with("chatkitty ") {
+            called += 1;
+            let expected = translate(&step.printed, &differences);
+            assert_eq!(
+                without_times(&called_by(shell, &url)),
+                without_times(&expected),
+                "the README has another: {line}"
+            );
+            continue;
+        }
+        let output = shell.output().expect("a shell");
         let printed = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
         let (expected, answer) = (json(&step.printed), json(&printed));
@@ -102,5 +132,6 @@ fn the_transcript_is_what_happens() {
         assert_eq!(without_chance(answer), without_chance(expected), "the README has another answer to: {line}");
         answers += 1;
     }
+    assert_eq!(called, 3, "the README calls the API from the command line");
     assert_eq!(answers, 6, "the README has a token, a user, a channel, two messages and a page");
 }
