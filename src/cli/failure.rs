@@ -54,7 +54,7 @@ impl Failure {
 
     /// No answer from the server.
     fn unreachable(url: &str, error: impl StdError + Send + Sync + 'static) -> Self {
-        let help = "start a server with `chatkitty serve`, or give the address of one with --url or CHATKITTY_URL";
+        let help = "start a server with `chatkitty serve`, or give the address of one with --server or CHATKITTY_URL";
         Failure {
             source: Some(Box::new(error)),
             ..Failure::new(Exit::Unreachable, format!("cannot reach {url}"), help.to_owned())
@@ -64,7 +64,7 @@ impl Failure {
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
-        Failure::new(Exit::Usage, error.to_string(), "set CHATKITTY_URL or --url".to_owned())
+        Failure::new(Exit::Usage, error.to_string(), "set CHATKITTY_URL or --server".to_owned())
     }
 }
 
@@ -77,7 +77,7 @@ pub fn of_token(error: TokenError, url: &str) -> Failure {
                 Exit::Refused => {
                     "check CHATKITTY_CLIENT_ID and CHATKITTY_CLIENT_SECRET; `chatkitty app` gives new ones"
                 }
-                _ => "check CHATKITTY_URL or --url, and try again later",
+                _ => "check CHATKITTY_URL or --server, and try again later",
             };
             Failure::new(exit, format!("the server issued no access token, {status}: {message}"), help.to_owned())
         }
@@ -178,6 +178,6 @@ fn refused(status: u16, said: Option<String>, target: &str, token: Option<&str>)
 }
 
 fn not_this_api(url: &str, why: &str) -> Failure {
-    let help = "check CHATKITTY_URL or --url: it is the address without /v1";
+    let help = "check CHATKITTY_URL or --server: it is the address without /v1";
     Failure::new(Exit::Failed, format!("{url} does not speak this API: {why}"), help.to_owned())
 }

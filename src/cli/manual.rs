@@ -49,7 +49,7 @@ const TOPICS: [(&str, &str, &str); 2] = [
         "Help: the variables that commands read",
         "Commands that call the API read these variables; a flag wins over its variable.
 
-  CHATKITTY_URL            the address of the server, without /v1 (--url)
+  CHATKITTY_URL            the address of the server, without /v1 (--server)
   CHATKITTY_CLIENT_ID      the client ID of an application (--client-id)
   CHATKITTY_CLIENT_SECRET  its secret; there is no flag for it, as others could read it there
   NO_COLOR                 if it is set to anything, nothing is coloured

@@ -278,7 +278,7 @@ async fn wrong_command_lines_say_what_would_be_right() {
         (&["users", "create", "--set", "name"], &["PATH=VALUE"]),
         (&["users", "create", "--set", "name.first=a", "--name", "b"], &["no such place"]),
         (&["users", "create", "--set", "name=1"], &["no body for it"]),
-        (&["users", "list", "--url", "localhost"], &["http://127.0.0.1:8080", "CHATKITTY_URL"]),
+        (&["users", "list", "--server", "localhost"], &["http://127.0.0.1:8080", "CHATKITTY_URL"]),
         (&["users", "list", "--client-secret", "x"], &["unexpected argument"]),
     ];
     for (arguments, words) in wrong {
@@ -324,10 +324,10 @@ fn a_server_that_cannot_be_reached_has_its_own_exit_code() {
     let folder = tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
-    let mut call = command(folder.path(), ["users", "list", "--url", &url]);
+    let mut call = command(folder.path(), ["users", "list", "--server", &url]);
     call.env("CHATKITTY_CLIENT_ID", "acme").env("CHATKITTY_CLIENT_SECRET", SECRET);
     run(call).failed(7, &["cannot reach", &url, "refused", "`chatkitty serve`", "CHATKITTY_URL"]);
-    run(command(folder.path(), ["health", "live", "check", "--url", &url])).failed(7, &["cannot reach", "refused"]);
+    run(command(folder.path(), ["health", "live", "check", "--server", &url])).failed(7, &["cannot reach", "refused"]);
 }
 
 #[test]
@@ -341,8 +341,8 @@ fn something_that_is_no_such_server_is_said_to_be_none() {
         let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>";
         stream.write_all(page.as_bytes()).unwrap();
     });
-    run(command(folder.path(), ["health", "live", "check", "--url", &url]))
-        .failed(1, &["does not speak this API", "--url", "without /v1"]);
+    run(command(folder.path(), ["health", "live", "check", "--server", &url]))
+        .failed(1, &["does not speak this API", "--server", "without /v1"]);
     answering.join().unwrap();
 }
 
@@ -351,7 +351,7 @@ fn an_interrupted_command_ends_with_130() {
     let folder = tempdir().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let program = Program::spawn(command(folder.path(), ["health", "live", "check", "--url", &url]));
+    let program = Program::spawn(command(folder.path(), ["health", "live", "check", "--server", &url]));
     // Whoever has connected listens for the signal by then.
     let _connection = silent.accept().unwrap();
     program.signal("INT");
@@ -461,6 +461,26 @@ async fn what_is_not_json_is_written_as_it_is() {
 }
 
 #[tokio::test]
+async fn files_are_sent_from_where_they_lie() {
+    let world = World::new();
+    world.users(&["ada"]);
+    let picture = world.folder.path().join("dot.gif");
+    std::fs::write(&picture, b"GIF89a\x01\0\x01\0\0\0\0;").unwrap();
+    let update = ["users", "display-picture", "update", "1"];
+    let user = world.json(&[&update[..], &["--file", picture.to_str().unwrap()]].concat());
+    let at = user["displayPictureUrl"].as_str().unwrap();
+    let served = world.server.http.get(at).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(served, std::fs::read(&picture).unwrap(), "{at}");
+
+    let elsewhere = ["--url", "https://files.example.com/a.png", "--name", "a.png", "--content-type", "image/png"];
+    let user = world.json(&[&update[..], &elsewhere, &["--size", "9"]].concat());
+    assert_eq!(user["displayPictureUrl"], "https://files.example.com/a.png");
+
+    run(world.call(&[&update[..], &["--file", "no.gif"]].concat())).failed(1, &["cannot send no.gif", "No such file"]);
+    run(world.call(&update)).failed(2, &["--url <URL>"]);
+}
+
+#[tokio::test]
 async fn the_secret_is_never_printed() {
     let world = World::new();
     let calls: &[&[&str]] = &[
@@ -470,7 +490,7 @@ async fn the_secret_is_never_printed() {
         &["users", "list", "--json"],
         &["users", "get", "7"],
         &["users", "create"],
-        &["users", "list", "--url", "http://127.0.0.1:1"],
+        &["users", "list", "--server", "http://127.0.0.1:1"],
         &["environment"],
         &["man"],
     ];

@@ -50,7 +50,7 @@ pub(super) fn command(command: &Command) -> clap::Command {
         // What has no flag, as another has its name, is still reached by `--set`.
         if !taken.contains(&field.flag()) {
             taken.push(field.flag());
-            let others: &[String] = if field.is_file() && command.body("json").is_none() { &[] } else { &others };
+            let others: &[String] = if field.is_file() { &[] } else { &others };
             made = made.arg(field.arg(others));
         }
     }
@@ -86,7 +86,8 @@ pub(super) fn fields(command: &Command) -> Vec<Field> {
     let mut fields: Vec<Field> = command.body("json").map(body::fields).unwrap_or_default();
     for field in command.body("multipart/form-data").map(body::fields).unwrap_or_default() {
         if fields.iter().all(|known| known.flag() != field.flag()) {
-            fields.push(field);
+            // Where JSON will do, nobody needs to send a form.
+            fields.push(if command.body("json").is_some() { field.optional() } else { field });
         }
     }
     fields
@@ -110,8 +111,9 @@ fn own_args(command: &Command) -> Vec<Arg> {
     if is_destructive(command) {
         args.push(flag("yes").short('y').help("Do not ask before deleting"));
     }
-    let url = Arg::new("connection.url").long("url").env("CHATKITTY_URL").value_name("URL").value_hint(ValueHint::Url);
-    args.push(url.help_heading("Server").default_value(DEFAULT_URL).help("The address of the server, without /v1"));
+    let server =
+        Arg::new("connection.server").long("server").env("CHATKITTY_URL").value_name("URL").value_hint(ValueHint::Url);
+    args.push(server.help_heading("Server").default_value(DEFAULT_URL).help("The address of the server, without /v1"));
     if !command.operation.security.is_empty() {
         let id = Arg::new("connection.client-id").long("client-id").env("CHATKITTY_CLIENT_ID").value_name("ID");
         args.push(id.help_heading("Server").help(
@@ -175,7 +177,7 @@ impl Connection {
     pub(super) fn of(matches: &ArgMatches) -> anyhow::Result<Self> {
         let one = |id: &str| matches.try_get_one::<String>(id).ok().flatten().cloned();
         Ok(Connection {
-            url: one("connection.url").unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            url: one("connection.server").unwrap_or_else(|| DEFAULT_URL.to_owned()),
             client_id: one("connection.client-id").filter(|id| !id.is_empty()),
         })
     }

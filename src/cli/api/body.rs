@@ -86,6 +86,11 @@ impl Field {
         format!("body.{}", self.path.join("."))
     }
 
+    /// The same, where it can be left out.
+    pub(super) fn optional(self) -> Self {
+        Field { required: false, ..self }
+    }
+
     /// Whether it is a file that is sent as it is.
     pub(super) fn is_file(&self) -> bool {
         self.kind == Kind::File
