@@ -189,10 +189,9 @@ pub(super) fn json_args() -> [Arg; 2] {
 
 /// The body that the command line says: the file, then the flags, then what is set by path.
 pub(super) fn body(fields: &[Field], matches: &ArgMatches) -> anyhow::Result<Value> {
-    if fields.is_empty() {
-        return Ok(Value::Null);
-    }
-    let mut body = match matches.get_one::<String>("json-body") {
+    // Only commands whose operation takes a body know the flag.
+    let Ok(file) = matches.try_get_one::<String>("json-body") else { return Ok(Value::Null) };
+    let mut body = match file {
         Some(file) => {
             serde_json::from_str(&read(file)?).with_context(|| format!("the body in {file} is not valid JSON"))?
         }

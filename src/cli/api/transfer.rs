@@ -32,7 +32,9 @@ pub(super) async fn send(
     for name in headers.filter_map(|parameter| parameter["name"].as_str()) {
         request = list(matches, name).fold(request, |request, value| request.header(name, value));
     }
-    if command.body("multipart/form-data").is_some() {
+    if files.is_empty() && command.body("json").is_some() {
+        request = request.json(body);
+    } else if command.body("multipart/form-data").is_some() {
         request = request.multipart(form(body, files).await?);
     }
     let answer = client.transfer(request.build().map_err(Error::<ErrorBody>::from)?).await;
