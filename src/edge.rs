@@ -98,45 +98,24 @@ impl Edge {
                 return page.unwrap_or_else(|| Error::from(unrouted.failure()).render(None));
             }
         };
-        if let Some(alias) = spelling {
-            return self.spell(alias, context, request, route).await;
-        }
-        let forms = wants_forms(request.headers());
+        let forms = spelling.is_none() && wants_forms(request.headers());
         if forms && let Some(accept) = hal_first(request.headers()) {
             request.headers_mut().insert(ACCEPT, accept);
         }
         let known = request.headers().get(IF_NONE_MATCH).cloned();
         let arrived = Arc::new(AtomicU64::new(0));
         let request = counted(request, &arrived);
-        match within(self.time_limit, &arrived, route.call(context, request)).await {
-            Some(response) if forms => with_forms(response).await,
+        let answer = async {
+            match spelling {
+                Some(alias) => spell(alias, context, request, route).await,
+                None if forms => with_forms(route.call(context, request).await).await,
+                None => route.call(context, request).await,
+            }
+        };
+        match within(self.time_limit, &arrived, answer).await {
             Some(response) => unless_known(response, known.as_ref()),
             None => Error::TimedOut.render(None),
         }
-    }
-
-    /// Answers in the spelling of an alias.
-    async fn spell(
-        &self,
-        (alias, naming): (&PathAlias, &Naming),
-        context: RequestContext<Arc<Platform>>,
-        request: Request<Body>,
-        route: Route<Platform>,
-    ) -> Response {
-        let origin = context.context().origin(request.headers(), request.uri());
-        let headers = request.headers().clone();
-        let answer = async {
-            match naming::request(request, naming).await {
-                Ok(request) => route.call(context, request).await,
-                Err(error) => error.render(None),
-            }
-        };
-        let Ok(response) = tokio::time::timeout(self.time_limit, answer).await else {
-            return Error::TimedOut.render(None);
-        };
-        let (served, prefix) =
-            ([&origin, alias.serves].concat(), [&origin, alias.prefix.trim_end_matches('/')].concat());
-        naming::response(response, naming, &headers, &served, &prefix).await
     }
 
     fn page(&self, context: &RequestContext<Arc<Platform>>, request: &Request<Body>) -> Option<Response> {
@@ -326,6 +305,23 @@ fn aliased(uri: &Uri) -> Option<(Uri, NamedApplication)> {
         let target = target.parse::<PathAndQuery>().ok()?;
         Some((Uri::from(target), NamedApplication(name)))
     })
+}
+
+/// Answers in the spelling of an alias.
+async fn spell(
+    (alias, naming): (&PathAlias, &Naming),
+    context: RequestContext<Arc<Platform>>,
+    request: Request<Body>,
+    route: Route<Platform>,
+) -> Response {
+    let origin = context.context().origin(request.headers(), request.uri());
+    let headers = request.headers().clone();
+    let response = match naming::request(request, naming).await {
+        Ok(request) => route.call(context, request).await,
+        Err(error) => error.render(None),
+    };
+    let (served, prefix) = ([&origin, alias.serves].concat(), [&origin, alias.prefix.trim_end_matches('/')].concat());
+    naming::response(response, naming, &headers, &served, &prefix).await
 }
 
 /// What an address stands for that is the document's only below an alias with a spelling of its own, and that alias.

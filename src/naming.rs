@@ -167,10 +167,6 @@ impl Names {
         for part in ["allOf", "oneOf", "anyOf"] {
             schema[part].as_array().into_iter().flatten().for_each(|schema| self.gather(schema));
         }
-        self.gather_items(schema);
-    }
-
-    fn gather_items(&mut self, schema: &Value) {
         if let Some(items) = schema.get("items") {
             self.gather(items);
         }

@@ -98,6 +98,24 @@ async fn the_documents_own_paths_come_first() {
     assert_eq!((slash.status.as_u16(), slash.header("location")), (308, "/users"));
 }
 
+/// A file goes the same way at both addresses: sent in its own media type, and told to be known already.
+#[tokio::test]
+async fn files_are_sent_and_kept_as_at_the_versioned_addresses() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    let user = caller.user("ada").await;
+    let picture = reqwest::multipart::Part::bytes(b"GIF89a\x01\0\x01\0\0\0\0;".to_vec()).file_name("dot.gif");
+    let form = reqwest::multipart::Form::new().part("file", picture);
+    let path = format!("/users/{}/display-picture", user["id"]);
+    let user = Answer::of(caller.request(Method::POST, &path).multipart(form)).await.ok();
+    let address = user["display_picture_url"].as_str().expect("the address of the picture");
+    let unversioned = address.replacen("/v1/files/", "/files/", 1);
+    let served = server.stranger().get(&unversioned).await;
+    assert_eq!((served.status.as_u16(), served.header("content-type")), (200, "image/gif"), "{served:?}");
+    let again = server.stranger().request(Method::GET, &unversioned).header("if-none-match", served.header("etag"));
+    assert_eq!(Answer::of(again).await.status, StatusCode::NOT_MODIFIED);
+}
+
 /// The translation knows names only; so a name must not stand for both what the document describes and what clients
 /// make up.
 #[test]

@@ -77,7 +77,7 @@ def call(operation, send, holds=lambda answer: True):
         return report(operation, "failed", f"{type(error).__name__}: {error}"[:600])
 
 
-def broken(operation, why, send=None, model=None):
+def broken(operation, why, send=None):
     """An operation that the SDK breaks. Where its lower level can send it, the answer is checked all the same."""
     if operation not in served:
         return report(operation, "absent")
