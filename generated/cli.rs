@@ -15,6 +15,12 @@ impl<T: CliConfig> Cli<T> {
             CliCommand::RetrieveAuthenticatedApplication => {
                 Self::cli_retrieve_authenticated_application()
             }
+            CliCommand::RetrieveAuthenticatedApplicationSettings => {
+                Self::cli_retrieve_authenticated_application_settings()
+            }
+            CliCommand::UpdateAuthenticatedApplicationSettings => {
+                Self::cli_update_authenticated_application_settings()
+            }
             CliCommand::RetrieveApplication => Self::cli_retrieve_application(),
             CliCommand::DeleteApplication => Self::cli_delete_application(),
             CliCommand::ListUsers => Self::cli_list_users(),
@@ -22,28 +28,50 @@ impl<T: CliConfig> Cli<T> {
             CliCommand::CheckUserExists => Self::cli_check_user_exists(),
             CliCommand::RetrieveUser => Self::cli_retrieve_user(),
             CliCommand::DeleteUser => Self::cli_delete_user(),
+            CliCommand::UpdateUser => Self::cli_update_user(),
             CliCommand::UpdateUserDisplayPicture => {
                 Self::cli_update_user_display_picture()
             }
             CliCommand::ListUserChannels => Self::cli_list_user_channels(),
+            CliCommand::RetrieveUserSecret => Self::cli_retrieve_user_secret(),
+            CliCommand::SetUserSecret => Self::cli_set_user_secret(),
+            CliCommand::RemoveUserSecret => Self::cli_remove_user_secret(),
             CliCommand::ListChannels => Self::cli_list_channels(),
             CliCommand::CreateChannel => Self::cli_create_channel(),
             CliCommand::RetrieveChannel => Self::cli_retrieve_channel(),
             CliCommand::DeleteChannel => Self::cli_delete_channel(),
+            CliCommand::UpdateChannel => Self::cli_update_channel(),
+            CliCommand::SendChannelEvent => Self::cli_send_channel_event(),
+            CliCommand::SendChannelKeystrokes => Self::cli_send_channel_keystrokes(),
             CliCommand::ListChannelMembers => Self::cli_list_channel_members(),
             CliCommand::AddChannelMember => Self::cli_add_channel_member(),
             CliCommand::RemoveChannelMember => Self::cli_remove_channel_member(),
             CliCommand::ListChannelMemberships => Self::cli_list_channel_memberships(),
+            CliCommand::ListChannelParticipants => Self::cli_list_channel_participants(),
             CliCommand::ListChannelModerators => Self::cli_list_channel_moderators(),
             CliCommand::AddChannelModerator => Self::cli_add_channel_moderator(),
             CliCommand::RemoveChannelModerator => Self::cli_remove_channel_moderator(),
             CliCommand::ListChannelInvites => Self::cli_list_channel_invites(),
             CliCommand::SendChannelInvite => Self::cli_send_channel_invite(),
+            CliCommand::ListUserSessions => Self::cli_list_user_sessions(),
+            CliCommand::ListChatSessions => Self::cli_list_chat_sessions(),
             CliCommand::ListChannelMessages => Self::cli_list_channel_messages(),
             CliCommand::SendChannelMessage => Self::cli_send_channel_message(),
             CliCommand::ListMessages => Self::cli_list_messages(),
+            CliCommand::DeleteMessages => Self::cli_delete_messages(),
             CliCommand::RetrieveMessage => Self::cli_retrieve_message(),
             CliCommand::DeleteMessage => Self::cli_delete_message(),
+            CliCommand::UpdateMessage => Self::cli_update_message(),
+            CliCommand::ExportMessageAnalytics => Self::cli_export_message_analytics(),
+            CliCommand::ExportUserAnalytics => Self::cli_export_user_analytics(),
+            CliCommand::ListJobs => Self::cli_list_jobs(),
+            CliCommand::RetrieveJob => Self::cli_retrieve_job(),
+            CliCommand::ListMessageReadReceipts => Self::cli_list_message_read_receipts(),
+            CliCommand::RetrieveMessageThread => Self::cli_retrieve_message_thread(),
+            CliCommand::RetrieveThread => Self::cli_retrieve_thread(),
+            CliCommand::SendThreadKeystrokes => Self::cli_send_thread_keystrokes(),
+            CliCommand::ListThreadMessages => Self::cli_list_thread_messages(),
+            CliCommand::SendThreadMessage => Self::cli_send_thread_message(),
             CliCommand::CheckLiveness => Self::cli_check_liveness(),
             CliCommand::CheckReadiness => Self::cli_check_readiness(),
         }
@@ -52,6 +80,12 @@ impl<T: CliConfig> Cli<T> {
         ::clap::Command::new("")
     }
     pub fn cli_retrieve_authenticated_application() -> ::clap::Command {
+        ::clap::Command::new("")
+    }
+    pub fn cli_retrieve_authenticated_application_settings() -> ::clap::Command {
+        ::clap::Command::new("")
+    }
+    pub fn cli_update_authenticated_application_settings() -> ::clap::Command {
         ::clap::Command::new("")
     }
     pub fn cli_retrieve_application() -> ::clap::Command {
@@ -95,6 +129,15 @@ impl<T: CliConfig> Cli<T> {
                     .help("Which page to answer, counted from 0."),
             )
             .arg(
+                ::clap::Arg::new("properties")
+                    .long("properties")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help(
+                        "Only what has custom data that contains this JSON object: every property of it, an object with each of its own in\nturn, and anything else with an equal value.",
+                    ),
+            )
+            .arg(
                 ::clap::Arg::new("size")
                     .long("size")
                     .value_parser(::clap::value_parser!(i32))
@@ -128,6 +171,16 @@ impl<T: CliConfig> Cli<T> {
             )
     }
     pub fn cli_delete_user() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the user."),
+            )
+    }
+    pub fn cli_update_user() -> ::clap::Command {
         ::clap::Command::new("")
             .arg(
                 ::clap::Arg::new("id")
@@ -173,14 +226,81 @@ impl<T: CliConfig> Cli<T> {
                     ),
             )
     }
+    pub fn cli_retrieve_user_secret() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the user."),
+            )
+            .arg(
+                ::clap::Arg::new("name")
+                    .long("name")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(true)
+                    .help("The name of the secret, unique among those of the user."),
+            )
+    }
+    pub fn cli_set_user_secret() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the user."),
+            )
+            .arg(
+                ::clap::Arg::new("name")
+                    .long("name")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(true)
+                    .help("The name of the secret, unique among those of the user."),
+            )
+    }
+    pub fn cli_remove_user_secret() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the user."),
+            )
+            .arg(
+                ::clap::Arg::new("name")
+                    .long("name")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(true)
+                    .help("The name of the secret, unique among those of the user."),
+            )
+    }
     pub fn cli_list_channels() -> ::clap::Command {
         ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("end-time")
+                    .long("end-time")
+                    .value_parser(::clap::value_parser!(crate ::Timestamp))
+                    .required(false)
+                    .help("Only what was created before this time."),
+            )
             .arg(
                 ::clap::Arg::new("page")
                     .long("page")
                     .value_parser(::clap::value_parser!(i32))
                     .required(false)
                     .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("properties")
+                    .long("properties")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help(
+                        "Only what has custom data that contains this JSON object: every property of it, an object with each of its own in\nturn, and anything else with an equal value.",
+                    ),
             )
             .arg(
                 ::clap::Arg::new("size")
@@ -190,6 +310,13 @@ impl<T: CliConfig> Cli<T> {
                     .help(
                         "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
                     ),
+            )
+            .arg(
+                ::clap::Arg::new("start-time")
+                    .long("start-time")
+                    .value_parser(::clap::value_parser!(crate ::Timestamp))
+                    .required(false)
+                    .help("Only what was created at this time or later."),
             )
             .arg(
                 ::clap::Arg::new("type")
@@ -213,6 +340,36 @@ impl<T: CliConfig> Cli<T> {
             )
     }
     pub fn cli_delete_channel() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the channel."),
+            )
+    }
+    pub fn cli_update_channel() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the channel."),
+            )
+    }
+    pub fn cli_send_channel_event() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the channel."),
+            )
+    }
+    pub fn cli_send_channel_keystrokes() -> ::clap::Command {
         ::clap::Command::new("")
             .arg(
                 ::clap::Arg::new("id")
@@ -276,6 +433,32 @@ impl<T: CliConfig> Cli<T> {
             )
     }
     pub fn cli_list_channel_memberships() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the channel."),
+            )
+            .arg(
+                ::clap::Arg::new("page")
+                    .long("page")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+    }
+    pub fn cli_list_channel_participants() -> ::clap::Command {
         ::clap::Command::new("")
             .arg(
                 ::clap::Arg::new("id")
@@ -390,6 +573,58 @@ impl<T: CliConfig> Cli<T> {
                     .help("The ID of the channel."),
             )
     }
+    pub fn cli_list_user_sessions() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("page")
+                    .long("page")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("state")
+                    .long("state")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help("Only sessions in this state."),
+            )
+    }
+    pub fn cli_list_chat_sessions() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("page")
+                    .long("page")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("state")
+                    .long("state")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help("Only sessions in this state."),
+            )
+    }
     pub fn cli_list_channel_messages() -> ::clap::Command {
         ::clap::Command::new("")
             .arg(
@@ -406,6 +641,15 @@ impl<T: CliConfig> Cli<T> {
                     .required(false)
                     .help(
                         "A cursor, as a link of another page has it; `relation=NEXT` needs it.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("query")
+                    .long("query")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help(
+                        "Only messages in whose text, or in the name of whose file, all of these words stand, in any order. Case and\naccents do not matter. A word matches as a whole; with `*` behind it, it matches the words that begin with it.\nSigns stand between words: `a.b` matches `a` with `b` right behind it.",
                     ),
             )
             .arg(
@@ -434,6 +678,13 @@ impl<T: CliConfig> Cli<T> {
                     .help(
                         "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest message.",
                     ),
+            )
+            .arg(
+                ::clap::Arg::new("username")
+                    .long("username")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help("Only what the user with exactly this name has sent."),
             )
     }
     pub fn cli_send_channel_message() -> ::clap::Command {
@@ -458,6 +709,201 @@ impl<T: CliConfig> Cli<T> {
                     ),
             )
             .arg(
+                ::clap::Arg::new("query")
+                    .long("query")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help(
+                        "Only messages in whose text, or in the name of whose file, all of these words stand, in any order. Case and\naccents do not matter. A word matches as a whole; with `*` behind it, it matches the words that begin with it.\nSigns stand between words: `a.b` matches `a` with `b` right behind it.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("relation")
+                    .long("relation")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help(
+                        "How the page lies to the cursors, as a link of another page has it.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("start")
+                    .long("start")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(false)
+                    .help(
+                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest message.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("username")
+                    .long("username")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help("Only what the user with exactly this name has sent."),
+            )
+    }
+    pub fn cli_delete_messages() -> ::clap::Command {
+        ::clap::Command::new("")
+    }
+    pub fn cli_retrieve_message() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the message."),
+            )
+    }
+    pub fn cli_delete_message() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the message."),
+            )
+    }
+    pub fn cli_update_message() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the message."),
+            )
+    }
+    pub fn cli_export_message_analytics() -> ::clap::Command {
+        ::clap::Command::new("")
+    }
+    pub fn cli_export_user_analytics() -> ::clap::Command {
+        ::clap::Command::new("")
+    }
+    pub fn cli_list_jobs() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("page")
+                    .long("page")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("running")
+                    .long("running")
+                    .value_parser(::clap::value_parser!(bool))
+                    .required(false)
+                    .help(
+                        "Only jobs that have not ended yet (true), or only those that have (false).",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+    }
+    pub fn cli_retrieve_job() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the job."),
+            )
+    }
+    pub fn cli_list_message_read_receipts() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the message."),
+            )
+            .arg(
+                ::clap::Arg::new("page")
+                    .long("page")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+    }
+    pub fn cli_retrieve_message_thread() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the message."),
+            )
+    }
+    pub fn cli_retrieve_thread() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the thread."),
+            )
+    }
+    pub fn cli_send_thread_keystrokes() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the thread."),
+            )
+    }
+    pub fn cli_list_thread_messages() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the thread."),
+            )
+            .arg(
+                ::clap::Arg::new("next")
+                    .long("next")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(false)
+                    .help(
+                        "A cursor, as a link of another page has it; `relation=NEXT` needs it.",
+                    ),
+            )
+            .arg(
                 ::clap::Arg::new("relation")
                     .long("relation")
                     .value_parser(::clap::value_parser!(::std::string::String))
@@ -485,24 +931,14 @@ impl<T: CliConfig> Cli<T> {
                     ),
             )
     }
-    pub fn cli_retrieve_message() -> ::clap::Command {
+    pub fn cli_send_thread_message() -> ::clap::Command {
         ::clap::Command::new("")
             .arg(
                 ::clap::Arg::new("id")
                     .long("id")
                     .value_parser(::clap::value_parser!(i64))
                     .required(true)
-                    .help("The ID of the message."),
-            )
-    }
-    pub fn cli_delete_message() -> ::clap::Command {
-        ::clap::Command::new("")
-            .arg(
-                ::clap::Arg::new("id")
-                    .long("id")
-                    .value_parser(::clap::value_parser!(i64))
-                    .required(true)
-                    .help("The ID of the message."),
+                    .help("The ID of the thread."),
             )
     }
     pub fn cli_check_liveness() -> ::clap::Command {
@@ -521,6 +957,12 @@ impl<T: CliConfig> Cli<T> {
             CliCommand::RetrieveAuthenticatedApplication => {
                 self.execute_retrieve_authenticated_application(matches).await
             }
+            CliCommand::RetrieveAuthenticatedApplicationSettings => {
+                self.execute_retrieve_authenticated_application_settings(matches).await
+            }
+            CliCommand::UpdateAuthenticatedApplicationSettings => {
+                self.execute_update_authenticated_application_settings(matches).await
+            }
             CliCommand::RetrieveApplication => {
                 self.execute_retrieve_application(matches).await
             }
@@ -532,16 +974,31 @@ impl<T: CliConfig> Cli<T> {
             CliCommand::CheckUserExists => self.execute_check_user_exists(matches).await,
             CliCommand::RetrieveUser => self.execute_retrieve_user(matches).await,
             CliCommand::DeleteUser => self.execute_delete_user(matches).await,
+            CliCommand::UpdateUser => self.execute_update_user(matches).await,
             CliCommand::UpdateUserDisplayPicture => {
                 self.execute_update_user_display_picture(matches).await
             }
             CliCommand::ListUserChannels => {
                 self.execute_list_user_channels(matches).await
             }
+            CliCommand::RetrieveUserSecret => {
+                self.execute_retrieve_user_secret(matches).await
+            }
+            CliCommand::SetUserSecret => self.execute_set_user_secret(matches).await,
+            CliCommand::RemoveUserSecret => {
+                self.execute_remove_user_secret(matches).await
+            }
             CliCommand::ListChannels => self.execute_list_channels(matches).await,
             CliCommand::CreateChannel => self.execute_create_channel(matches).await,
             CliCommand::RetrieveChannel => self.execute_retrieve_channel(matches).await,
             CliCommand::DeleteChannel => self.execute_delete_channel(matches).await,
+            CliCommand::UpdateChannel => self.execute_update_channel(matches).await,
+            CliCommand::SendChannelEvent => {
+                self.execute_send_channel_event(matches).await
+            }
+            CliCommand::SendChannelKeystrokes => {
+                self.execute_send_channel_keystrokes(matches).await
+            }
             CliCommand::ListChannelMembers => {
                 self.execute_list_channel_members(matches).await
             }
@@ -553,6 +1010,9 @@ impl<T: CliConfig> Cli<T> {
             }
             CliCommand::ListChannelMemberships => {
                 self.execute_list_channel_memberships(matches).await
+            }
+            CliCommand::ListChannelParticipants => {
+                self.execute_list_channel_participants(matches).await
             }
             CliCommand::ListChannelModerators => {
                 self.execute_list_channel_moderators(matches).await
@@ -569,6 +1029,12 @@ impl<T: CliConfig> Cli<T> {
             CliCommand::SendChannelInvite => {
                 self.execute_send_channel_invite(matches).await
             }
+            CliCommand::ListUserSessions => {
+                self.execute_list_user_sessions(matches).await
+            }
+            CliCommand::ListChatSessions => {
+                self.execute_list_chat_sessions(matches).await
+            }
             CliCommand::ListChannelMessages => {
                 self.execute_list_channel_messages(matches).await
             }
@@ -576,8 +1042,34 @@ impl<T: CliConfig> Cli<T> {
                 self.execute_send_channel_message(matches).await
             }
             CliCommand::ListMessages => self.execute_list_messages(matches).await,
+            CliCommand::DeleteMessages => self.execute_delete_messages(matches).await,
             CliCommand::RetrieveMessage => self.execute_retrieve_message(matches).await,
             CliCommand::DeleteMessage => self.execute_delete_message(matches).await,
+            CliCommand::UpdateMessage => self.execute_update_message(matches).await,
+            CliCommand::ExportMessageAnalytics => {
+                self.execute_export_message_analytics(matches).await
+            }
+            CliCommand::ExportUserAnalytics => {
+                self.execute_export_user_analytics(matches).await
+            }
+            CliCommand::ListJobs => self.execute_list_jobs(matches).await,
+            CliCommand::RetrieveJob => self.execute_retrieve_job(matches).await,
+            CliCommand::ListMessageReadReceipts => {
+                self.execute_list_message_read_receipts(matches).await
+            }
+            CliCommand::RetrieveMessageThread => {
+                self.execute_retrieve_message_thread(matches).await
+            }
+            CliCommand::RetrieveThread => self.execute_retrieve_thread(matches).await,
+            CliCommand::SendThreadKeystrokes => {
+                self.execute_send_thread_keystrokes(matches).await
+            }
+            CliCommand::ListThreadMessages => {
+                self.execute_list_thread_messages(matches).await
+            }
+            CliCommand::SendThreadMessage => {
+                self.execute_send_thread_message(matches).await
+            }
             CliCommand::CheckLiveness => self.execute_check_liveness(matches).await,
             CliCommand::CheckReadiness => self.execute_check_readiness(matches).await,
         }
@@ -606,6 +1098,44 @@ impl<T: CliConfig> Cli<T> {
     ) -> anyhow::Result<()> {
         let mut request = self.client.retrieve_authenticated_application();
         self.config.execute_retrieve_authenticated_application(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_retrieve_authenticated_application_settings(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.retrieve_authenticated_application_settings();
+        self.config
+            .execute_retrieve_authenticated_application_settings(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_update_authenticated_application_settings(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.update_authenticated_application_settings();
+        self.config
+            .execute_update_authenticated_application_settings(matches, &mut request)?;
         let result = request.send().await;
         match result {
             Ok(r) => {
@@ -670,6 +1200,9 @@ impl<T: CliConfig> Cli<T> {
         }
         if let Some(value) = matches.get_one::<i32>("page") {
             request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("properties") {
+            request = request.properties(value.clone());
         }
         if let Some(value) = matches.get_one::<i32>("size") {
             request = request.size(value.clone());
@@ -768,6 +1301,27 @@ impl<T: CliConfig> Cli<T> {
             }
         }
     }
+    pub async fn execute_update_user(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.update_user();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_update_user(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
     pub async fn execute_update_user_display_picture(
         &self,
         matches: &::clap::ArgMatches,
@@ -816,16 +1370,97 @@ impl<T: CliConfig> Cli<T> {
             }
         }
     }
+    pub async fn execute_retrieve_user_secret(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.retrieve_user_secret();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("name") {
+            request = request.name(value.clone());
+        }
+        self.config.execute_retrieve_user_secret(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_set_user_secret(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.set_user_secret();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("name") {
+            request = request.name(value.clone());
+        }
+        self.config.execute_set_user_secret(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_remove_user_secret(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.remove_user_secret();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("name") {
+            request = request.name(value.clone());
+        }
+        self.config.execute_remove_user_secret(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
     pub async fn execute_list_channels(
         &self,
         matches: &::clap::ArgMatches,
     ) -> anyhow::Result<()> {
         let mut request = self.client.list_channels();
+        if let Some(value) = matches.get_one::<crate::Timestamp>("end-time") {
+            request = request.end_time(value.clone());
+        }
         if let Some(value) = matches.get_one::<i32>("page") {
             request = request.page(value.clone());
         }
+        if let Some(value) = matches.get_one::<::std::string::String>("properties") {
+            request = request.properties(value.clone());
+        }
         if let Some(value) = matches.get_one::<i32>("size") {
             request = request.size(value.clone());
+        }
+        if let Some(value) = matches.get_one::<crate::Timestamp>("start-time") {
+            request = request.start_time(value.clone());
         }
         if let Some(value) = matches.get_one::<::std::string::String>("type") {
             request = request.type_(value.clone());
@@ -891,6 +1526,69 @@ impl<T: CliConfig> Cli<T> {
             request = request.id(value.clone());
         }
         self.config.execute_delete_channel(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_update_channel(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.update_channel();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_update_channel(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_send_channel_event(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.send_channel_event();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_send_channel_event(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_send_channel_keystrokes(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.send_channel_keystrokes();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_send_channel_keystrokes(matches, &mut request)?;
         let result = request.send().await;
         match result {
             Ok(r) => {
@@ -990,6 +1688,33 @@ impl<T: CliConfig> Cli<T> {
             request = request.size(value.clone());
         }
         self.config.execute_list_channel_memberships(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_channel_participants(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_channel_participants();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("page") {
+            request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        self.config.execute_list_channel_participants(matches, &mut request)?;
         let result = request.send().await;
         match result {
             Ok(r) => {
@@ -1122,6 +1847,60 @@ impl<T: CliConfig> Cli<T> {
             }
         }
     }
+    pub async fn execute_list_user_sessions(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_user_sessions();
+        if let Some(value) = matches.get_one::<i32>("page") {
+            request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("state") {
+            request = request.state(value.clone());
+        }
+        self.config.execute_list_user_sessions(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_chat_sessions(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_chat_sessions();
+        if let Some(value) = matches.get_one::<i32>("page") {
+            request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("state") {
+            request = request.state(value.clone());
+        }
+        self.config.execute_list_chat_sessions(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
     pub async fn execute_list_channel_messages(
         &self,
         matches: &::clap::ArgMatches,
@@ -1133,6 +1912,9 @@ impl<T: CliConfig> Cli<T> {
         if let Some(value) = matches.get_one::<i64>("next") {
             request = request.next(value.clone());
         }
+        if let Some(value) = matches.get_one::<::std::string::String>("query") {
+            request = request.query(value.clone());
+        }
         if let Some(value) = matches.get_one::<::std::string::String>("relation") {
             request = request.relation(value.clone());
         }
@@ -1141,6 +1923,9 @@ impl<T: CliConfig> Cli<T> {
         }
         if let Some(value) = matches.get_one::<i64>("start") {
             request = request.start(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("username") {
+            request = request.username(value.clone());
         }
         self.config.execute_list_channel_messages(matches, &mut request)?;
         let result = request.send().await;
@@ -1184,6 +1969,9 @@ impl<T: CliConfig> Cli<T> {
         if let Some(value) = matches.get_one::<i64>("next") {
             request = request.next(value.clone());
         }
+        if let Some(value) = matches.get_one::<::std::string::String>("query") {
+            request = request.query(value.clone());
+        }
         if let Some(value) = matches.get_one::<::std::string::String>("relation") {
             request = request.relation(value.clone());
         }
@@ -1193,7 +1981,28 @@ impl<T: CliConfig> Cli<T> {
         if let Some(value) = matches.get_one::<i64>("start") {
             request = request.start(value.clone());
         }
+        if let Some(value) = matches.get_one::<::std::string::String>("username") {
+            request = request.username(value.clone());
+        }
         self.config.execute_list_messages(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_delete_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.delete_messages();
+        self.config.execute_delete_messages(matches, &mut request)?;
         let result = request.send().await;
         match result {
             Ok(r) => {
@@ -1236,6 +2045,255 @@ impl<T: CliConfig> Cli<T> {
             request = request.id(value.clone());
         }
         self.config.execute_delete_message(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_update_message(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.update_message();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_update_message(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_export_message_analytics(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.export_message_analytics();
+        self.config.execute_export_message_analytics(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_export_user_analytics(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.export_user_analytics();
+        self.config.execute_export_user_analytics(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_jobs(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_jobs();
+        if let Some(value) = matches.get_one::<i32>("page") {
+            request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<bool>("running") {
+            request = request.running(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        self.config.execute_list_jobs(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_retrieve_job(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.retrieve_job();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_retrieve_job(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_message_read_receipts(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_message_read_receipts();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("page") {
+            request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        self.config.execute_list_message_read_receipts(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_retrieve_message_thread(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.retrieve_message_thread();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_retrieve_message_thread(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_retrieve_thread(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.retrieve_thread();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_retrieve_thread(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_send_thread_keystrokes(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.send_thread_keystrokes();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_send_thread_keystrokes(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_thread_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_thread_messages();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i64>("next") {
+            request = request.next(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("relation") {
+            request = request.relation(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i64>("start") {
+            request = request.start(value.clone());
+        }
+        self.config.execute_list_thread_messages(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_send_thread_message(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.send_thread_message();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_send_thread_message(matches, &mut request)?;
         let result = request.send().await;
         match result {
             Ok(r) => {
@@ -1319,6 +2377,20 @@ pub trait CliConfig {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+    fn execute_retrieve_authenticated_application_settings(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::RetrieveAuthenticatedApplicationSettings,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_update_authenticated_application_settings(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::UpdateAuthenticatedApplicationSettings,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
     fn execute_retrieve_application(
         &self,
         matches: &::clap::ArgMatches,
@@ -1368,6 +2440,13 @@ pub trait CliConfig {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+    fn execute_update_user(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::UpdateUser,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
     fn execute_update_user_display_picture(
         &self,
         matches: &::clap::ArgMatches,
@@ -1379,6 +2458,27 @@ pub trait CliConfig {
         &self,
         matches: &::clap::ArgMatches,
         request: &mut builder::ListUserChannels,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_retrieve_user_secret(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::RetrieveUserSecret,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_set_user_secret(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SetUserSecret,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_remove_user_secret(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::RemoveUserSecret,
     ) -> anyhow::Result<()> {
         Ok(())
     }
@@ -1410,6 +2510,27 @@ pub trait CliConfig {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+    fn execute_update_channel(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::UpdateChannel,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_send_channel_event(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SendChannelEvent,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_send_channel_keystrokes(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SendChannelKeystrokes,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
     fn execute_list_channel_members(
         &self,
         matches: &::clap::ArgMatches,
@@ -1435,6 +2556,13 @@ pub trait CliConfig {
         &self,
         matches: &::clap::ArgMatches,
         request: &mut builder::ListChannelMemberships,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_list_channel_participants(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListChannelParticipants,
     ) -> anyhow::Result<()> {
         Ok(())
     }
@@ -1473,6 +2601,20 @@ pub trait CliConfig {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+    fn execute_list_user_sessions(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListUserSessions,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_list_chat_sessions(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListChatSessions,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
     fn execute_list_channel_messages(
         &self,
         matches: &::clap::ArgMatches,
@@ -1494,6 +2636,13 @@ pub trait CliConfig {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+    fn execute_delete_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::DeleteMessages,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
     fn execute_retrieve_message(
         &self,
         matches: &::clap::ArgMatches,
@@ -1505,6 +2654,83 @@ pub trait CliConfig {
         &self,
         matches: &::clap::ArgMatches,
         request: &mut builder::DeleteMessage,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_update_message(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::UpdateMessage,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_export_message_analytics(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ExportMessageAnalytics,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_export_user_analytics(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ExportUserAnalytics,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_list_jobs(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListJobs,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_retrieve_job(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::RetrieveJob,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_list_message_read_receipts(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListMessageReadReceipts,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_retrieve_message_thread(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::RetrieveMessageThread,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_retrieve_thread(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::RetrieveThread,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_send_thread_keystrokes(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SendThreadKeystrokes,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_list_thread_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListThreadMessages,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_send_thread_message(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SendThreadMessage,
     ) -> anyhow::Result<()> {
         Ok(())
     }
@@ -1527,6 +2753,8 @@ pub trait CliConfig {
 pub enum CliCommand {
     RetrieveApiRoot,
     RetrieveAuthenticatedApplication,
+    RetrieveAuthenticatedApplicationSettings,
+    UpdateAuthenticatedApplicationSettings,
     RetrieveApplication,
     DeleteApplication,
     ListUsers,
@@ -1534,26 +2762,48 @@ pub enum CliCommand {
     CheckUserExists,
     RetrieveUser,
     DeleteUser,
+    UpdateUser,
     UpdateUserDisplayPicture,
     ListUserChannels,
+    RetrieveUserSecret,
+    SetUserSecret,
+    RemoveUserSecret,
     ListChannels,
     CreateChannel,
     RetrieveChannel,
     DeleteChannel,
+    UpdateChannel,
+    SendChannelEvent,
+    SendChannelKeystrokes,
     ListChannelMembers,
     AddChannelMember,
     RemoveChannelMember,
     ListChannelMemberships,
+    ListChannelParticipants,
     ListChannelModerators,
     AddChannelModerator,
     RemoveChannelModerator,
     ListChannelInvites,
     SendChannelInvite,
+    ListUserSessions,
+    ListChatSessions,
     ListChannelMessages,
     SendChannelMessage,
     ListMessages,
+    DeleteMessages,
     RetrieveMessage,
     DeleteMessage,
+    UpdateMessage,
+    ExportMessageAnalytics,
+    ExportUserAnalytics,
+    ListJobs,
+    RetrieveJob,
+    ListMessageReadReceipts,
+    RetrieveMessageThread,
+    RetrieveThread,
+    SendThreadKeystrokes,
+    ListThreadMessages,
+    SendThreadMessage,
     CheckLiveness,
     CheckReadiness,
 }
@@ -1561,20 +2811,33 @@ impl CliCommand {
     pub fn iter() -> impl Iterator<Item = CliCommand> {
         vec![
             CliCommand::RetrieveApiRoot, CliCommand::RetrieveAuthenticatedApplication,
+            CliCommand::RetrieveAuthenticatedApplicationSettings,
+            CliCommand::UpdateAuthenticatedApplicationSettings,
             CliCommand::RetrieveApplication, CliCommand::DeleteApplication,
             CliCommand::ListUsers, CliCommand::CreateUser, CliCommand::CheckUserExists,
-            CliCommand::RetrieveUser, CliCommand::DeleteUser,
+            CliCommand::RetrieveUser, CliCommand::DeleteUser, CliCommand::UpdateUser,
             CliCommand::UpdateUserDisplayPicture, CliCommand::ListUserChannels,
-            CliCommand::ListChannels, CliCommand::CreateChannel,
-            CliCommand::RetrieveChannel, CliCommand::DeleteChannel,
+            CliCommand::RetrieveUserSecret, CliCommand::SetUserSecret,
+            CliCommand::RemoveUserSecret, CliCommand::ListChannels,
+            CliCommand::CreateChannel, CliCommand::RetrieveChannel,
+            CliCommand::DeleteChannel, CliCommand::UpdateChannel,
+            CliCommand::SendChannelEvent, CliCommand::SendChannelKeystrokes,
             CliCommand::ListChannelMembers, CliCommand::AddChannelMember,
             CliCommand::RemoveChannelMember, CliCommand::ListChannelMemberships,
-            CliCommand::ListChannelModerators, CliCommand::AddChannelModerator,
-            CliCommand::RemoveChannelModerator, CliCommand::ListChannelInvites,
-            CliCommand::SendChannelInvite, CliCommand::ListChannelMessages,
-            CliCommand::SendChannelMessage, CliCommand::ListMessages,
+            CliCommand::ListChannelParticipants, CliCommand::ListChannelModerators,
+            CliCommand::AddChannelModerator, CliCommand::RemoveChannelModerator,
+            CliCommand::ListChannelInvites, CliCommand::SendChannelInvite,
+            CliCommand::ListUserSessions, CliCommand::ListChatSessions,
+            CliCommand::ListChannelMessages, CliCommand::SendChannelMessage,
+            CliCommand::ListMessages, CliCommand::DeleteMessages,
             CliCommand::RetrieveMessage, CliCommand::DeleteMessage,
-            CliCommand::CheckLiveness, CliCommand::CheckReadiness,
+            CliCommand::UpdateMessage, CliCommand::ExportMessageAnalytics,
+            CliCommand::ExportUserAnalytics, CliCommand::ListJobs,
+            CliCommand::RetrieveJob, CliCommand::ListMessageReadReceipts,
+            CliCommand::RetrieveMessageThread, CliCommand::RetrieveThread,
+            CliCommand::SendThreadKeystrokes, CliCommand::ListThreadMessages,
+            CliCommand::SendThreadMessage, CliCommand::CheckLiveness,
+            CliCommand::CheckReadiness,
         ]
             .into_iter()
     }
@@ -1584,6 +2847,12 @@ impl CliCommand {
             CliCommand::RetrieveAuthenticatedApplication => {
                 "retrieve_authenticated_application"
             }
+            CliCommand::RetrieveAuthenticatedApplicationSettings => {
+                "retrieve_authenticated_application_settings"
+            }
+            CliCommand::UpdateAuthenticatedApplicationSettings => {
+                "update_authenticated_application_settings"
+            }
             CliCommand::RetrieveApplication => "retrieve_application",
             CliCommand::DeleteApplication => "delete_application",
             CliCommand::ListUsers => "list_users",
@@ -1591,26 +2860,48 @@ impl CliCommand {
             CliCommand::CheckUserExists => "check_user_exists",
             CliCommand::RetrieveUser => "retrieve_user",
             CliCommand::DeleteUser => "delete_user",
+            CliCommand::UpdateUser => "update_user",
             CliCommand::UpdateUserDisplayPicture => "update_user_display_picture",
             CliCommand::ListUserChannels => "list_user_channels",
+            CliCommand::RetrieveUserSecret => "retrieve_user_secret",
+            CliCommand::SetUserSecret => "set_user_secret",
+            CliCommand::RemoveUserSecret => "remove_user_secret",
             CliCommand::ListChannels => "list_channels",
             CliCommand::CreateChannel => "create_channel",
             CliCommand::RetrieveChannel => "retrieve_channel",
             CliCommand::DeleteChannel => "delete_channel",
+            CliCommand::UpdateChannel => "update_channel",
+            CliCommand::SendChannelEvent => "send_channel_event",
+            CliCommand::SendChannelKeystrokes => "send_channel_keystrokes",
             CliCommand::ListChannelMembers => "list_channel_members",
             CliCommand::AddChannelMember => "add_channel_member",
             CliCommand::RemoveChannelMember => "remove_channel_member",
             CliCommand::ListChannelMemberships => "list_channel_memberships",
+            CliCommand::ListChannelParticipants => "list_channel_participants",
             CliCommand::ListChannelModerators => "list_channel_moderators",
             CliCommand::AddChannelModerator => "add_channel_moderator",
             CliCommand::RemoveChannelModerator => "remove_channel_moderator",
             CliCommand::ListChannelInvites => "list_channel_invites",
             CliCommand::SendChannelInvite => "send_channel_invite",
+            CliCommand::ListUserSessions => "list_user_sessions",
+            CliCommand::ListChatSessions => "list_chat_sessions",
             CliCommand::ListChannelMessages => "list_channel_messages",
             CliCommand::SendChannelMessage => "send_channel_message",
             CliCommand::ListMessages => "list_messages",
+            CliCommand::DeleteMessages => "delete_messages",
             CliCommand::RetrieveMessage => "retrieve_message",
             CliCommand::DeleteMessage => "delete_message",
+            CliCommand::UpdateMessage => "update_message",
+            CliCommand::ExportMessageAnalytics => "export_message_analytics",
+            CliCommand::ExportUserAnalytics => "export_user_analytics",
+            CliCommand::ListJobs => "list_jobs",
+            CliCommand::RetrieveJob => "retrieve_job",
+            CliCommand::ListMessageReadReceipts => "list_message_read_receipts",
+            CliCommand::RetrieveMessageThread => "retrieve_message_thread",
+            CliCommand::RetrieveThread => "retrieve_thread",
+            CliCommand::SendThreadKeystrokes => "send_thread_keystrokes",
+            CliCommand::ListThreadMessages => "list_thread_messages",
+            CliCommand::SendThreadMessage => "send_thread_message",
             CliCommand::CheckLiveness => "check_liveness",
             CliCommand::CheckReadiness => "check_readiness",
         }
@@ -1644,6 +2935,16 @@ impl CliConfig for &crate::cli::api::Call {
     where
         T: schemars::JsonSchema + serde::Serialize + std::fmt::Debug,
     {}
+    fn execute_update_authenticated_application_settings(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::UpdateAuthenticatedApplicationSettings,
+    ) -> anyhow::Result<()> {
+        *request = request
+            .clone()
+            .body(self.body::<types::ApplicationSettingsProperties>()?);
+        Ok(())
+    }
     fn execute_list_users(
         &self,
         matches: &::clap::ArgMatches,
@@ -1665,6 +2966,14 @@ impl CliConfig for &crate::cli::api::Call {
             .body(self.body::<types::CreatePersonChatUserResource>()?);
         Ok(())
     }
+    fn execute_update_user(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::UpdateUser,
+    ) -> anyhow::Result<()> {
+        *request = request.clone().body(self.body::<types::ChatUserPropertiesPatch>()?);
+        Ok(())
+    }
     fn execute_update_user_display_picture(
         &self,
         matches: &::clap::ArgMatches,
@@ -1684,6 +2993,14 @@ impl CliConfig for &crate::cli::api::Call {
         if !values.is_empty() {
             *request = request.clone().sort(values);
         }
+        Ok(())
+    }
+    fn execute_set_user_secret(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SetUserSecret,
+    ) -> anyhow::Result<()> {
+        *request = request.clone().body(self.body::<types::SecretResource>()?);
         Ok(())
     }
     fn execute_list_channels(
@@ -1711,6 +3028,34 @@ impl CliConfig for &crate::cli::api::Call {
             .body(self.body::<crate::generated::wire::CreateChannelResource>()?);
         Ok(())
     }
+    fn execute_update_channel(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::UpdateChannel,
+    ) -> anyhow::Result<()> {
+        *request = request.clone().body(self.body::<types::ChannelPropertiesPatch>()?);
+        Ok(())
+    }
+    fn execute_send_channel_event(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SendChannelEvent,
+    ) -> anyhow::Result<()> {
+        *request = request
+            .clone()
+            .body(self.body::<types::CreateChannelGenericEventResource>()?);
+        Ok(())
+    }
+    fn execute_send_channel_keystrokes(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SendChannelKeystrokes,
+    ) -> anyhow::Result<()> {
+        *request = request
+            .clone()
+            .body(self.body::<types::CreateDelegatedReplyThreadKeystrokesResource>()?);
+        Ok(())
+    }
     fn execute_list_channel_members(
         &self,
         matches: &::clap::ArgMatches,
@@ -1734,6 +3079,17 @@ impl CliConfig for &crate::cli::api::Call {
         &self,
         matches: &::clap::ArgMatches,
         request: &mut builder::ListChannelMemberships,
+    ) -> anyhow::Result<()> {
+        let values = self.list::<String>(matches, "sort")?;
+        if !values.is_empty() {
+            *request = request.clone().sort(values);
+        }
+        Ok(())
+    }
+    fn execute_list_channel_participants(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListChannelParticipants,
     ) -> anyhow::Result<()> {
         let values = self.list::<String>(matches, "sort")?;
         if !values.is_empty() {
@@ -1781,10 +3137,80 @@ impl CliConfig for &crate::cli::api::Call {
             .body(self.body::<types::CreateChannelInviteResource>()?);
         Ok(())
     }
+    fn execute_list_user_sessions(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListUserSessions,
+    ) -> anyhow::Result<()> {
+        let values = self.list::<String>(matches, "sort")?;
+        if !values.is_empty() {
+            *request = request.clone().sort(values);
+        }
+        Ok(())
+    }
+    fn execute_list_chat_sessions(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListChatSessions,
+    ) -> anyhow::Result<()> {
+        let values = self.list::<String>(matches, "sort")?;
+        if !values.is_empty() {
+            *request = request.clone().sort(values);
+        }
+        Ok(())
+    }
     fn execute_send_channel_message(
         &self,
         matches: &::clap::ArgMatches,
         request: &mut builder::SendChannelMessage,
+    ) -> anyhow::Result<()> {
+        *request = request.clone().body(self.body::<types::CreateMessageResource>()?);
+        Ok(())
+    }
+    fn execute_update_message(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::UpdateMessage,
+    ) -> anyhow::Result<()> {
+        *request = request.clone().body(self.body::<types::MessagePropertiesPatch>()?);
+        Ok(())
+    }
+    fn execute_list_jobs(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListJobs,
+    ) -> anyhow::Result<()> {
+        let values = self.list::<String>(matches, "sort")?;
+        if !values.is_empty() {
+            *request = request.clone().sort(values);
+        }
+        Ok(())
+    }
+    fn execute_list_message_read_receipts(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListMessageReadReceipts,
+    ) -> anyhow::Result<()> {
+        let values = self.list::<String>(matches, "sort")?;
+        if !values.is_empty() {
+            *request = request.clone().sort(values);
+        }
+        Ok(())
+    }
+    fn execute_send_thread_keystrokes(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SendThreadKeystrokes,
+    ) -> anyhow::Result<()> {
+        *request = request
+            .clone()
+            .body(self.body::<types::CreateDelegatedReplyThreadKeystrokesResource>()?);
+        Ok(())
+    }
+    fn execute_send_thread_message(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::SendThreadMessage,
     ) -> anyhow::Result<()> {
         *request = request.clone().body(self.body::<types::CreateMessageResource>()?);
         Ok(())

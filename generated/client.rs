@@ -90,19 +90,93 @@ pub mod types {
             Default::default()
         }
     }
-    /**Links to this application and to its users, channels and messages. `find:users` and `find:channels` are URI
-templates that take the query parameters of those lists.
+    ///Links to this job and to its application; `file` leads to its file, if there is one.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ApplicationJobLinks {
+        pub application: Link,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub file: ::std::option::Option<Link>,
+        #[serde(rename = "self")]
+        pub self_: Link,
+    }
+    impl ApplicationJobLinks {
+        pub fn builder() -> builder::ApplicationJobLinks {
+            Default::default()
+        }
+    }
+    ///What has become of the items of a job.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ApplicationJobProgress {
+        ///How many items were imported, or written by an export that has finished.
+        pub done: i64,
+        ///How many items were not imported, as something is wrong with them; the report tells what.
+        pub failed: i64,
+        ///How many items were not imported again, as their idempotency key is known.
+        pub skipped: i64,
+    }
+    impl ApplicationJobProgress {
+        pub fn builder() -> builder::ApplicationJobProgress {
+            Default::default()
+        }
+    }
+    ///Work that goes on after its request was answered.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ApplicationJobResource {
+        ///When the job was asked for.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///When the job finished or failed; absent until then.
+        #[serde(
+            rename = "endedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub ended_time: ::std::option::Option<crate::Timestamp>,
+        /**Where to fetch, with the access token, the report of an import that has ended or what an export wrote; absent
+while there is nothing.
+*/
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub file: ::std::option::Option<::std::string::String>,
+        ///The ID of the job.
+        pub id: i64,
+        #[serde(rename = "_links")]
+        pub links: ApplicationJobLinks,
+        pub progress: ApplicationJobProgress,
+        pub state: crate::generated::wire::ApplicationJobState,
+        #[serde(rename = "type")]
+        pub type_: crate::generated::wire::ApplicationJobType,
+    }
+    impl ApplicationJobResource {
+        pub fn builder() -> builder::ApplicationJobResource {
+            Default::default()
+        }
+    }
+    /**Links to this application, to its settings, and to its users, channels, messages, jobs and sessions. `find:users`,
+`find:channels` and `find:messages` are URI templates that take the query parameters of those lists; `curies` says
+where they are documented.
 */
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ApplicationLinks {
         pub channels: Link,
+        #[serde(rename = "chatSessions")]
+        pub chat_sessions: Link,
+        /**Where relations with a prefix are documented: `name` is the prefix, and the variable `rel` of the URI template
+stands for what follows the colon. Absent if the server serves no documentation.
+*/
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub curies: ::std::vec::Vec<Link>,
         #[serde(rename = "find:channels")]
         pub find_channels: Link,
+        #[serde(rename = "find:messages")]
+        pub find_messages: Link,
         #[serde(rename = "find:users")]
         pub find_users: Link,
+        pub jobs: Link,
         pub messages: Link,
         #[serde(rename = "self")]
         pub self_: Link,
+        pub settings: Link,
+        #[serde(rename = "userSessions")]
+        pub user_sessions: Link,
         pub users: Link,
     }
     impl ApplicationLinks {
@@ -131,6 +205,53 @@ templates that take the query parameters of those lists.
             Default::default()
         }
     }
+    ///Links to these settings and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ApplicationSettingsLinks {
+        pub application: Link,
+        #[serde(rename = "self")]
+        pub self_: Link,
+    }
+    impl ApplicationSettingsLinks {
+        pub fn builder() -> builder::ApplicationSettingsLinks {
+            Default::default()
+        }
+    }
+    /**Which features an application is to have: `guestUsers`, whether people may come without an account, and
+`userCreatedChannels`, whether users may create channels themselves, which stays as it is if absent.
+*/
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ApplicationSettingsProperties {
+        #[serde(rename = "guestUsers")]
+        pub guest_users: crate::generated::wire::ToggleState,
+        #[serde(
+            rename = "userCreatedChannels",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub user_created_channels: ::std::option::Option<
+            crate::generated::wire::ToggleState,
+        >,
+    }
+    impl ApplicationSettingsProperties {
+        pub fn builder() -> builder::ApplicationSettingsProperties {
+            Default::default()
+        }
+    }
+    ///Which features an application has.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ApplicationSettingsResource {
+        #[serde(rename = "guestUsers")]
+        pub guest_users: crate::generated::wire::ToggleState,
+        #[serde(rename = "_links")]
+        pub links: ApplicationSettingsLinks,
+        #[serde(rename = "userCreatedChannels")]
+        pub user_created_channels: crate::generated::wire::ToggleState,
+    }
+    impl ApplicationSettingsResource {
+        pub fn builder() -> builder::ApplicationSettingsResource {
+            Default::default()
+        }
+    }
     ///Why a client is not let in, as RFC 6749 section 5.2 has it.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct AuthenticationError {
@@ -154,6 +275,13 @@ templates that take the query parameters of those lists.
         pub creator: ::std::option::Option<ChatUserProperties>,
         ///The ID of the channel.
         pub id: i64,
+        #[serde(
+            rename = "lastReceivedMessage",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_received_message: ::std::option::Option<
+            crate::generated::wire::MessageProperties,
+        >,
         #[serde(rename = "_links")]
         pub links: ChannelLinks,
         pub properties: Properties,
@@ -161,6 +289,80 @@ templates that take the query parameters of those lists.
     impl ChannelBase {
         pub fn builder() -> builder::ChannelBase {
             Default::default()
+        }
+    }
+    ///Links to the channel and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelEventLinks {
+        pub application: Link,
+        pub channel: Link,
+    }
+    impl ChannelEventLinks {
+        pub fn builder() -> builder::ChannelEventLinks {
+            Default::default()
+        }
+    }
+    ///An event as it was sent.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelGenericEventResource {
+        #[serde(rename = "_links")]
+        pub links: ChannelEventLinks,
+        pub properties: Properties,
+        ///What kind of event it is, in words of your own.
+        #[serde(rename = "type")]
+        pub type_: ::std::string::String,
+    }
+    impl ChannelGenericEventResource {
+        pub fn builder() -> builder::ChannelGenericEventResource {
+            Default::default()
+        }
+    }
+    ///What all channels can be imported with.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct ChannelImportBase {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub creator: ::std::option::Option<Username>,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+    }
+    impl ChannelImportBase {
+        pub fn builder() -> builder::ChannelImportBase {
+            Default::default()
+        }
+    }
+    ///Channels to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(transparent)]
+    pub struct ChannelImports(
+        pub ::std::vec::Vec<crate::generated::wire::ChannelImport>,
+    );
+    impl ::std::ops::Deref for ChannelImports {
+        type Target = ::std::vec::Vec<crate::generated::wire::ChannelImport>;
+        fn deref(&self) -> &::std::vec::Vec<crate::generated::wire::ChannelImport> {
+            &self.0
+        }
+    }
+    impl ::std::convert::From<ChannelImports>
+    for ::std::vec::Vec<crate::generated::wire::ChannelImport> {
+        fn from(value: ChannelImports) -> Self {
+            value.0
+        }
+    }
+    impl ::std::convert::From<::std::vec::Vec<crate::generated::wire::ChannelImport>>
+    for ChannelImports {
+        fn from(value: ::std::vec::Vec<crate::generated::wire::ChannelImport>) -> Self {
+            Self(value)
         }
     }
     ///Links to the invited user, to the channel and to the application.
@@ -189,12 +391,14 @@ templates that take the query parameters of those lists.
             Default::default()
         }
     }
-    /**Links to this channel, to its messages and to the application. `members`, `memberships`, `moderators` and
+    /**Links to this channel, to its messages, to those who are in it at this moment (`participants`), to where events are
+sent (`events`), and to the application. `members`, `memberships`, `moderators` and
 `invites` are there for channels of type PUBLIC and PRIVATE, whose members can change.
 */
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChannelLinks {
         pub application: Link,
+        pub events: Link,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub invites: ::std::option::Option<Link>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -204,12 +408,56 @@ templates that take the query parameters of those lists.
         pub messages: Link,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub moderators: ::std::option::Option<Link>,
+        pub participants: Link,
         #[serde(rename = "self")]
         pub self_: Link,
     }
     impl ChannelLinks {
         pub fn builder() -> builder::ChannelLinks {
             Default::default()
+        }
+    }
+    ///A member of a channel to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelMembershipImport {
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        pub username: Username,
+    }
+    impl ChannelMembershipImport {
+        pub fn builder() -> builder::ChannelMembershipImport {
+            Default::default()
+        }
+    }
+    ///Members of a channel to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(transparent)]
+    pub struct ChannelMembershipImports(pub ::std::vec::Vec<ChannelMembershipImport>);
+    impl ::std::ops::Deref for ChannelMembershipImports {
+        type Target = ::std::vec::Vec<ChannelMembershipImport>;
+        fn deref(&self) -> &::std::vec::Vec<ChannelMembershipImport> {
+            &self.0
+        }
+    }
+    impl ::std::convert::From<ChannelMembershipImports>
+    for ::std::vec::Vec<ChannelMembershipImport> {
+        fn from(value: ChannelMembershipImports) -> Self {
+            value.0
+        }
+    }
+    impl ::std::convert::From<::std::vec::Vec<ChannelMembershipImport>>
+    for ChannelMembershipImports {
+        fn from(value: ::std::vec::Vec<ChannelMembershipImport>) -> Self {
+            Self(value)
         }
     }
     /**Links to the user, to the channel and to the application. `member` is the address of the membership itself,
@@ -241,6 +489,205 @@ where it can be deleted.
             Default::default()
         }
     }
+    ///A mention of a channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelMessageMentionProperties {
+        pub channel: MessageMentionChannelProperties,
+        ///Where the mention has ended, just behind its last unit.
+        #[serde(rename = "endPosition")]
+        pub end_position: i32,
+        ///Where the mention begins.
+        #[serde(rename = "startPosition")]
+        pub start_position: i32,
+        ///The piece of the text that mentions.
+        pub tag: ::std::string::String,
+        ///Marks the mention of a channel.
+        #[serde(
+            rename = "type",
+            default = "defaults::channel_message_mention_properties_type"
+        )]
+        pub type_: ChannelMessageMentionPropertiesType,
+    }
+    impl ChannelMessageMentionProperties {
+        pub fn builder() -> builder::ChannelMessageMentionProperties {
+            Default::default()
+        }
+    }
+    ///Marks the mention of a channel.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChannelMessageMentionPropertiesType {
+        #[serde(rename = "CHANNEL")]
+        Channel,
+    }
+    impl ::std::fmt::Display for ChannelMessageMentionPropertiesType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Channel => f.write_str("CHANNEL"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChannelMessageMentionPropertiesType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "CHANNEL" => Ok(Self::Channel),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for ChannelMessageMentionPropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for ChannelMessageMentionPropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChannelMessageMentionPropertiesType {
+        fn default() -> Self {
+            ChannelMessageMentionPropertiesType::Channel
+        }
+    }
+    ///What to change of a channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct ChannelPropertiesPatch {
+        ///The name that users see; null makes it the same as `name`.
+        #[serde(
+            rename = "displayName",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub display_name: ::std::option::Option<::std::string::String>,
+        ///Custom data, merged with what the channel has; null clears all of it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+    }
+    impl ChannelPropertiesPatch {
+        pub fn builder() -> builder::ChannelPropertiesPatch {
+            Default::default()
+        }
+    }
+    ///Links to the user, to the channel and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatSessionLinks {
+        pub application: Link,
+        pub channel: Link,
+        pub user: Link,
+    }
+    impl ChatSessionLinks {
+        pub fn builder() -> builder::ChatSessionLinks {
+            Default::default()
+        }
+    }
+    ///The time that a user was in a channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatSessionResource {
+        ///When the user came.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///When the user left; absent before.
+        #[serde(
+            rename = "endTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub end_time: ::std::option::Option<crate::Timestamp>,
+        ///The ID of the session.
+        pub id: i64,
+        #[serde(rename = "_links")]
+        pub links: ChatSessionLinks,
+        pub session: ChatUserSessionProperties,
+        pub state: crate::generated::wire::SessionState,
+    }
+    impl ChatSessionResource {
+        pub fn builder() -> builder::ChatSessionResource {
+            Default::default()
+        }
+    }
+    ///A user to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserImport {
+        ///The name that other users see; the same as `name` if absent.
+        #[serde(
+            rename = "displayName",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub display_name: ::std::option::Option<::std::string::String>,
+        #[serde(
+            rename = "displayPicture",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub display_picture: ::std::option::Option<FileImport>,
+        ///Whether the user comes as a guest; false if absent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub guest: ::std::option::Option<bool>,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        ///Another name of `guest`, for older clients. `guest` wins.
+        #[serde(
+            rename = "isGuest",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub is_guest: ::std::option::Option<bool>,
+        ///The name by which programs know the user, unique in the application.
+        pub name: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+    }
+    impl ChatUserImport {
+        pub fn builder() -> builder::ChatUserImport {
+            Default::default()
+        }
+    }
+    ///Users to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(transparent)]
+    pub struct ChatUserImports(pub ::std::vec::Vec<ChatUserImport>);
+    impl ::std::ops::Deref for ChatUserImports {
+        type Target = ::std::vec::Vec<ChatUserImport>;
+        fn deref(&self) -> &::std::vec::Vec<ChatUserImport> {
+            &self.0
+        }
+    }
+    impl ::std::convert::From<ChatUserImports> for ::std::vec::Vec<ChatUserImport> {
+        fn from(value: ChatUserImports) -> Self {
+            value.0
+        }
+    }
+    impl ::std::convert::From<::std::vec::Vec<ChatUserImport>> for ChatUserImports {
+        fn from(value: ::std::vec::Vec<ChatUserImport>) -> Self {
+            Self(value)
+        }
+    }
     /**Links to this user, to the channels the user is in or may join, to where another display picture is sent, and to
 the application.
 */
@@ -258,6 +705,87 @@ the application.
             Default::default()
         }
     }
+    ///A mention of a user.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserMessageMentionProperties {
+        ///Where the mention has ended, just behind its last unit.
+        #[serde(rename = "endPosition")]
+        pub end_position: i32,
+        ///Where the mention begins.
+        #[serde(rename = "startPosition")]
+        pub start_position: i32,
+        ///The piece of the text that mentions.
+        pub tag: ::std::string::String,
+        ///Marks the mention of a user.
+        #[serde(
+            rename = "type",
+            default = "defaults::chat_user_message_mention_properties_type"
+        )]
+        pub type_: ChatUserMessageMentionPropertiesType,
+        pub user: ChatUserProperties,
+    }
+    impl ChatUserMessageMentionProperties {
+        pub fn builder() -> builder::ChatUserMessageMentionProperties {
+            Default::default()
+        }
+    }
+    ///Marks the mention of a user.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChatUserMessageMentionPropertiesType {
+        #[serde(rename = "USER")]
+        User,
+    }
+    impl ::std::fmt::Display for ChatUserMessageMentionPropertiesType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::User => f.write_str("USER"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChatUserMessageMentionPropertiesType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "USER" => Ok(Self::User),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for ChatUserMessageMentionPropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for ChatUserMessageMentionPropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChatUserMessageMentionPropertiesType {
+        fn default() -> Self {
+            ChatUserMessageMentionPropertiesType::User
+        }
+    }
     ///Whether a user can be reached.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChatUserPresenceProperties {
@@ -268,6 +796,18 @@ the application.
     }
     impl ChatUserPresenceProperties {
         pub fn builder() -> builder::ChatUserPresenceProperties {
+            Default::default()
+        }
+    }
+    ///What changes of the presence of a user.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct ChatUserPresencePropertiesPatch {
+        ///What the user says of it; `null` for `UNAVAILABLE`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub status: ::std::option::Option<::std::string::String>,
+    }
+    impl ChatUserPresencePropertiesPatch {
+        pub fn builder() -> builder::ChatUserPresencePropertiesPatch {
             Default::default()
         }
     }
@@ -294,6 +834,32 @@ the application.
     }
     impl ChatUserProperties {
         pub fn builder() -> builder::ChatUserProperties {
+            Default::default()
+        }
+    }
+    ///What changes of a user.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct ChatUserPropertiesPatch {
+        ///The name that other users see; `null` for the name itself.
+        #[serde(
+            rename = "displayName",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub display_name: ::std::option::Option<::std::string::String>,
+        ///Whether the user is a guest.
+        #[serde(
+            rename = "isGuest",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub is_guest: ::std::option::Option<bool>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub presence: ::std::option::Option<ChatUserPresencePropertiesPatch>,
+        ///Custom data, merged with what the user has; `null` clears all of it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+    }
+    impl ChatUserPropertiesPatch {
+        pub fn builder() -> builder::ChatUserPropertiesPatch {
             Default::default()
         }
     }
@@ -325,6 +891,75 @@ the application.
             Default::default()
         }
     }
+    ///Links to the user and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserSessionLinks {
+        pub application: Link,
+        pub user: Link,
+    }
+    impl ChatUserSessionLinks {
+        pub fn builder() -> builder::ChatUserSessionLinks {
+            Default::default()
+        }
+    }
+    ///A user session as part of another resource.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserSessionProperties {
+        ///When the user connected.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///When the connection ended; absent while it is there.
+        #[serde(
+            rename = "endTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub end_time: ::std::option::Option<crate::Timestamp>,
+        ///The ID of the session.
+        pub id: i64,
+        pub state: crate::generated::wire::SessionState,
+        pub user: ChatUserProperties,
+        ///The program that the user came with, as it calls itself.
+        #[serde(
+            rename = "userAgent",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub user_agent: ::std::option::Option<::std::string::String>,
+    }
+    impl ChatUserSessionProperties {
+        pub fn builder() -> builder::ChatUserSessionProperties {
+            Default::default()
+        }
+    }
+    ///The time that a user was connected.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserSessionResource {
+        ///When the user connected.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///When the connection ended; absent while it is there.
+        #[serde(
+            rename = "endTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub end_time: ::std::option::Option<crate::Timestamp>,
+        ///The ID of the session.
+        pub id: i64,
+        #[serde(rename = "_links")]
+        pub links: ChatUserSessionLinks,
+        pub state: crate::generated::wire::SessionState,
+        pub user: ChatUserProperties,
+        ///The program that the user came with, as it calls itself.
+        #[serde(
+            rename = "userAgent",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub user_agent: ::std::option::Option<::std::string::String>,
+    }
+    impl ChatUserSessionResource {
+        pub fn builder() -> builder::ChatUserSessionResource {
+            Default::default()
+        }
+    }
     ///What all channels can be created with.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct CreateChannelBase {
@@ -338,6 +973,20 @@ the application.
             Default::default()
         }
     }
+    ///An event to send.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CreateChannelGenericEventResource {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+        ///What kind of event it is, in words of your own.
+        #[serde(rename = "type")]
+        pub type_: ::std::string::String,
+    }
+    impl CreateChannelGenericEventResource {
+        pub fn builder() -> builder::CreateChannelGenericEventResource {
+            Default::default()
+        }
+    }
     ///An invite to send.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct CreateChannelInviteResource {
@@ -345,6 +994,18 @@ the application.
     }
     impl CreateChannelInviteResource {
         pub fn builder() -> builder::CreateChannelInviteResource {
+            Default::default()
+        }
+    }
+    ///What a user is typing.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CreateDelegatedReplyThreadKeystrokesResource {
+        ///What has been typed so far; empty when it was taken back.
+        pub keys: ::std::string::String,
+        pub user: UserReference,
+    }
+    impl CreateDelegatedReplyThreadKeystrokesResource {
+        pub fn builder() -> builder::CreateDelegatedReplyThreadKeystrokesResource {
             Default::default()
         }
     }
@@ -855,6 +1516,91 @@ each if there are any.
             Default::default()
         }
     }
+    ///A direct channel to import. There is one for each set of users.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct DirectChannelImport {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub creator: ::std::option::Option<Username>,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        ///The names of the users of the channel; the creator need not be named again.
+        pub members: ::std::vec::Vec<Username>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+        ///Asks for a direct channel.
+        #[serde(rename = "type", default = "defaults::direct_channel_import_type")]
+        pub type_: DirectChannelImportType,
+    }
+    impl DirectChannelImport {
+        pub fn builder() -> builder::DirectChannelImport {
+            Default::default()
+        }
+    }
+    ///Asks for a direct channel.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum DirectChannelImportType {
+        #[serde(rename = "DIRECT")]
+        Direct,
+    }
+    impl ::std::fmt::Display for DirectChannelImportType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Direct => f.write_str("DIRECT"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for DirectChannelImportType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "DIRECT" => Ok(Self::Direct),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for DirectChannelImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for DirectChannelImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for DirectChannelImportType {
+        fn default() -> Self {
+            DirectChannelImportType::Direct
+        }
+    }
     ///The one channel of a fixed set of users.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct DirectChannelResource {
@@ -865,6 +1611,13 @@ each if there are any.
         pub creator: ::std::option::Option<ChatUserProperties>,
         ///The ID of the channel.
         pub id: i64,
+        #[serde(
+            rename = "lastReceivedMessage",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_received_message: ::std::option::Option<
+            crate::generated::wire::MessageProperties,
+        >,
         #[serde(rename = "_links")]
         pub links: ChannelLinks,
         ///The users of this channel, its creator among them.
@@ -952,6 +1705,111 @@ each if there are any.
             Self::AuthenticationError(value)
         }
     }
+    ///A file that a user sent, as part of another resource.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FileChatUserMessageProperties {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When the message was sent.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        pub file: FileProperties,
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<i64>,
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
+        ///How deep in replies the message lies; 0 if it is no reply.
+        #[serde(rename = "nestedLevel")]
+        pub nested_level: i32,
+        pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
+        ///Marks a file of a user.
+        #[serde(
+            rename = "type",
+            default = "defaults::file_chat_user_message_properties_type"
+        )]
+        pub type_: FileChatUserMessagePropertiesType,
+        pub user: ChatUserProperties,
+    }
+    impl FileChatUserMessageProperties {
+        pub fn builder() -> builder::FileChatUserMessageProperties {
+            Default::default()
+        }
+    }
+    ///Marks a file of a user.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum FileChatUserMessagePropertiesType {
+        #[serde(rename = "FILE")]
+        File,
+    }
+    impl ::std::fmt::Display for FileChatUserMessagePropertiesType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::File => f.write_str("FILE"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for FileChatUserMessagePropertiesType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "FILE" => Ok(Self::File),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for FileChatUserMessagePropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for FileChatUserMessagePropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for FileChatUserMessagePropertiesType {
+        fn default() -> Self {
+            FileChatUserMessagePropertiesType::File
+        }
+    }
     ///A file that a user sent.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct FileChatUserMessageResource {
@@ -971,12 +1829,24 @@ each if there are any.
         ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub id: ::std::option::Option<i64>,
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
         #[serde(rename = "_links")]
         pub links: MessageLinks,
-        ///How many threads the message lies in; 0 in the channel itself.
+        ///How deep in replies the message lies; 0 if it is no reply.
         #[serde(rename = "nestedLevel")]
         pub nested_level: i32,
         pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
         ///Marks a file of a user.
         #[serde(
             rename = "type",
@@ -1047,6 +1917,56 @@ each if there are any.
             FileChatUserMessageResourceType::File
         }
     }
+    ///A file that is stored elsewhere, of an item to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FileImport {
+        ///The media type of the file.
+        #[serde(rename = "contentType")]
+        pub content_type: ::std::string::String,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        ///The name of the file.
+        pub name: ::std::string::String,
+        ///How many bytes the file has.
+        pub size: i64,
+        ///Where the file is, over HTTP or HTTPS.
+        pub url: ::std::string::String,
+    }
+    impl FileImport {
+        pub fn builder() -> builder::FileImport {
+            Default::default()
+        }
+    }
+    ///A message with a file that is sent to be stored here.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct FileMessageUpload {
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///Custom data of your own, a JSON object as text.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<::std::string::String>,
+        ///The name of the user to send on behalf of; the application sends if absent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub username: ::std::option::Option<::std::string::String>,
+    }
+    impl FileMessageUpload {
+        pub fn builder() -> builder::FileMessageUpload {
+            Default::default()
+        }
+    }
     ///A file.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct FileProperties {
@@ -1065,6 +1985,110 @@ each if there are any.
     impl FileProperties {
         pub fn builder() -> builder::FileProperties {
             Default::default()
+        }
+    }
+    ///A file that the application sent, as part of another resource.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct FileSystemMessageProperties {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When the message was sent.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        pub file: FileProperties,
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<i64>,
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
+        ///How deep in replies the message lies; 0 if it is no reply.
+        #[serde(rename = "nestedLevel")]
+        pub nested_level: i32,
+        pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
+        ///Marks a file of the application.
+        #[serde(
+            rename = "type",
+            default = "defaults::file_system_message_properties_type"
+        )]
+        pub type_: FileSystemMessagePropertiesType,
+    }
+    impl FileSystemMessageProperties {
+        pub fn builder() -> builder::FileSystemMessageProperties {
+            Default::default()
+        }
+    }
+    ///Marks a file of the application.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum FileSystemMessagePropertiesType {
+        #[serde(rename = "SYSTEM_FILE")]
+        SystemFile,
+    }
+    impl ::std::fmt::Display for FileSystemMessagePropertiesType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::SystemFile => f.write_str("SYSTEM_FILE"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for FileSystemMessagePropertiesType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "SYSTEM_FILE" => Ok(Self::SystemFile),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for FileSystemMessagePropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for FileSystemMessagePropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for FileSystemMessagePropertiesType {
+        fn default() -> Self {
+            FileSystemMessagePropertiesType::SystemFile
         }
     }
     ///A file that the application sent.
@@ -1086,12 +2110,24 @@ each if there are any.
         ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub id: ::std::option::Option<i64>,
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
         #[serde(rename = "_links")]
         pub links: MessageLinks,
-        ///How many threads the message lies in; 0 in the channel itself.
+        ///How deep in replies the message lies; 0 if it is no reply.
         #[serde(rename = "nestedLevel")]
         pub nested_level: i32,
         pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
         ///Marks a file of the application.
         #[serde(
             rename = "type",
@@ -1302,6 +2338,35 @@ each if there are any.
             value.parse()
         }
     }
+    ///A file to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(transparent)]
+    pub struct ImportFile(
+        pub ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    );
+    impl ::std::ops::Deref for ImportFile {
+        type Target = ::serde_json::Map<::std::string::String, ::serde_json::Value>;
+        fn deref(
+            &self,
+        ) -> &::serde_json::Map<::std::string::String, ::serde_json::Value> {
+            &self.0
+        }
+    }
+    impl ::std::convert::From<ImportFile>
+    for ::serde_json::Map<::std::string::String, ::serde_json::Value> {
+        fn from(value: ImportFile) -> Self {
+            value.0
+        }
+    }
+    impl ::std::convert::From<
+        ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    > for ImportFile {
+        fn from(
+            value: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ) -> Self {
+            Self(value)
+        }
+    }
     ///A link to another resource.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Link {
@@ -1416,32 +2481,254 @@ each if there are any.
         ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub id: ::std::option::Option<i64>,
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
         #[serde(rename = "_links")]
         pub links: MessageLinks,
-        ///How many threads the message lies in; 0 in the channel itself.
+        ///How deep in replies the message lies; 0 if it is no reply.
         #[serde(rename = "nestedLevel")]
         pub nested_level: i32,
         pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
     }
     impl MessageBase {
         pub fn builder() -> builder::MessageBase {
             Default::default()
         }
     }
-    /**Links to the channel and the application, always; to this message (`self`) if it is kept, and to its `user` if a
-user sent it.
+    ///What all messages can be imported with.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageImportBase {
+        ///The text.
+        pub body: ::std::string::String,
+        ///The ID of the channel that the message belongs to.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+    }
+    impl MessageImportBase {
+        pub fn builder() -> builder::MessageImportBase {
+            Default::default()
+        }
+    }
+    ///Messages to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(transparent)]
+    pub struct MessageImports(
+        pub ::std::vec::Vec<crate::generated::wire::MessageImport>,
+    );
+    impl ::std::ops::Deref for MessageImports {
+        type Target = ::std::vec::Vec<crate::generated::wire::MessageImport>;
+        fn deref(&self) -> &::std::vec::Vec<crate::generated::wire::MessageImport> {
+            &self.0
+        }
+    }
+    impl ::std::convert::From<MessageImports>
+    for ::std::vec::Vec<crate::generated::wire::MessageImport> {
+        fn from(value: MessageImports) -> Self {
+            value.0
+        }
+    }
+    impl ::std::convert::From<::std::vec::Vec<crate::generated::wire::MessageImport>>
+    for MessageImports {
+        fn from(value: ::std::vec::Vec<crate::generated::wire::MessageImport>) -> Self {
+            Self(value)
+        }
+    }
+    ///A link in a text. Positions count UTF-16 code units from 0.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageLinkProperties {
+        ///Where the link has ended, just behind its last unit.
+        #[serde(rename = "endPosition")]
+        pub end_position: i32,
+        ///The URL, as it stands in the text.
+        pub source: ::std::string::String,
+        ///Where the link begins.
+        #[serde(rename = "startPosition")]
+        pub start_position: i32,
+    }
+    impl MessageLinkProperties {
+        pub fn builder() -> builder::MessageLinkProperties {
+            Default::default()
+        }
+    }
+    /**Links to the channel and the application, always; to this message (`self`), to the `thread` that it lies in, to
+the thread of its `replies` and to its `readReceipts` if it is kept, and to its `user` if a user sent it.
 */
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct MessageLinks {
         pub application: Link,
         pub channel: Link,
+        #[serde(
+            rename = "readReceipts",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub read_receipts: ::std::option::Option<Link>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub replies: ::std::option::Option<Link>,
         #[serde(rename = "self", skip_serializing_if = "::std::option::Option::is_none")]
         pub self_: ::std::option::Option<Link>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub thread: ::std::option::Option<Link>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub user: ::std::option::Option<Link>,
     }
     impl MessageLinks {
         pub fn builder() -> builder::MessageLinks {
+            Default::default()
+        }
+    }
+    ///What all mentions have. Positions count UTF-16 code units from 0.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageMentionBase {
+        ///Where the mention has ended, just behind its last unit.
+        #[serde(rename = "endPosition")]
+        pub end_position: i32,
+        ///Where the mention begins.
+        #[serde(rename = "startPosition")]
+        pub start_position: i32,
+        ///The piece of the text that mentions.
+        pub tag: ::std::string::String,
+    }
+    impl MessageMentionBase {
+        pub fn builder() -> builder::MessageMentionBase {
+            Default::default()
+        }
+    }
+    ///A channel as part of a mention.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageMentionChannelProperties {
+        ///When the channel was created.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub creator: ::std::option::Option<ChatUserProperties>,
+        ///The name that users see.
+        #[serde(
+            rename = "displayName",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub display_name: ::std::option::Option<::std::string::String>,
+        ///The ID of the channel.
+        pub id: i64,
+        ///The name by which programs know the channel, unique in the application.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub name: ::std::option::Option<::std::string::String>,
+        pub properties: Properties,
+        #[serde(rename = "type")]
+        pub type_: crate::generated::wire::ChannelType,
+    }
+    impl MessageMentionChannelProperties {
+        pub fn builder() -> builder::MessageMentionChannelProperties {
+            Default::default()
+        }
+    }
+    ///What all messages have, also as part of another resource.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessagePropertiesBase {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When the message was sent.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<i64>,
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
+        ///How deep in replies the message lies; 0 if it is no reply.
+        #[serde(rename = "nestedLevel")]
+        pub nested_level: i32,
+        pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
+    }
+    impl MessagePropertiesBase {
+        pub fn builder() -> builder::MessagePropertiesBase {
+            Default::default()
+        }
+    }
+    ///What to change of a message.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct MessagePropertiesPatch {
+        ///The text; a file message has none.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub body: ::std::option::Option<::std::string::String>,
+        ///Custom data, merged with what the message has; null clears all of it.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+    }
+    impl MessagePropertiesPatch {
+        pub fn builder() -> builder::MessagePropertiesPatch {
+            Default::default()
+        }
+    }
+    ///Links to the user who read, to the message and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageReadReceiptLinks {
+        pub application: Link,
+        pub message: Link,
+        pub user: Link,
+    }
+    impl MessageReadReceiptLinks {
+        pub fn builder() -> builder::MessageReadReceiptLinks {
+            Default::default()
+        }
+    }
+    ///The mark that a user has read a message.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageReadReceiptResource {
+        ///When the user read the message.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        #[serde(rename = "_links")]
+        pub links: MessageReadReceiptLinks,
+        pub user: ChatUserProperties,
+    }
+    impl MessageReadReceiptResource {
+        pub fn builder() -> builder::MessageReadReceiptResource {
             Default::default()
         }
     }
@@ -1538,6 +2825,13 @@ user sent it.
         pub display_name: ::std::string::String,
         ///The ID of the channel.
         pub id: i64,
+        #[serde(
+            rename = "lastReceivedMessage",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_received_message: ::std::option::Option<
+            crate::generated::wire::MessageProperties,
+        >,
         #[serde(rename = "_links")]
         pub links: ChannelLinks,
         ///The name by which programs know the channel, unique in the application.
@@ -1648,6 +2942,31 @@ after this one, `first` and `last` if there is more than one page.
             Default::default()
         }
     }
+    ///A page of jobs.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelApplicationJobResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: PagedModelApplicationJobResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: PageLinks,
+        pub page: PageMetadata,
+    }
+    impl PagedModelApplicationJobResource {
+        pub fn builder() -> builder::PagedModelApplicationJobResource {
+            Default::default()
+        }
+    }
+    ///The jobs of a page.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelApplicationJobResourceEmbedded {
+        ///The jobs, in the order asked for.
+        pub jobs: ::std::vec::Vec<ApplicationJobResource>,
+    }
+    impl PagedModelApplicationJobResourceEmbedded {
+        pub fn builder() -> builder::PagedModelApplicationJobResourceEmbedded {
+            Default::default()
+        }
+    }
     ///A numbered page of invites.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct PagedModelChannelInviteResource {
@@ -1723,6 +3042,31 @@ after this one, `first` and `last` if there is more than one page.
             Default::default()
         }
     }
+    ///A numbered page of chat sessions.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelChatSessionResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: PagedModelChatSessionResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: PageLinks,
+        pub page: PageMetadata,
+    }
+    impl PagedModelChatSessionResource {
+        pub fn builder() -> builder::PagedModelChatSessionResource {
+            Default::default()
+        }
+    }
+    ///The items of a page of chat sessions.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelChatSessionResourceEmbedded {
+        ///The chat sessions; empty beyond the last page.
+        pub sessions: ::std::vec::Vec<ChatSessionResource>,
+    }
+    impl PagedModelChatSessionResourceEmbedded {
+        pub fn builder() -> builder::PagedModelChatSessionResourceEmbedded {
+            Default::default()
+        }
+    }
     ///A numbered page of users.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct PagedModelChatUserResource {
@@ -1748,6 +3092,165 @@ after this one, `first` and `last` if there is more than one page.
             Default::default()
         }
     }
+    ///A numbered page of user sessions.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelChatUserSessionResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: PagedModelChatUserSessionResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: PageLinks,
+        pub page: PageMetadata,
+    }
+    impl PagedModelChatUserSessionResource {
+        pub fn builder() -> builder::PagedModelChatUserSessionResource {
+            Default::default()
+        }
+    }
+    ///The items of a page of user sessions.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelChatUserSessionResourceEmbedded {
+        ///The user sessions; empty beyond the last page.
+        pub sessions: ::std::vec::Vec<ChatUserSessionResource>,
+    }
+    impl PagedModelChatUserSessionResourceEmbedded {
+        pub fn builder() -> builder::PagedModelChatUserSessionResourceEmbedded {
+            Default::default()
+        }
+    }
+    ///A numbered page of read receipts.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelMessageReadReceiptResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: PagedModelMessageReadReceiptResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: PageLinks,
+        pub page: PageMetadata,
+    }
+    impl PagedModelMessageReadReceiptResource {
+        pub fn builder() -> builder::PagedModelMessageReadReceiptResource {
+            Default::default()
+        }
+    }
+    ///The items of a page of read receipts.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelMessageReadReceiptResourceEmbedded {
+        ///The read receipts; empty beyond the last page.
+        pub receipts: ::std::vec::Vec<MessageReadReceiptResource>,
+    }
+    impl PagedModelMessageReadReceiptResourceEmbedded {
+        pub fn builder() -> builder::PagedModelMessageReadReceiptResourceEmbedded {
+            Default::default()
+        }
+    }
+    ///A private channel to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PrivateChannelImport {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub creator: ::std::option::Option<Username>,
+        ///The name that users see; the same as `name` if absent.
+        #[serde(
+            rename = "displayName",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub display_name: ::std::option::Option<::std::string::String>,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        ///The names of the users that are members from the start, beside the creator.
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub members: ::std::vec::Vec<Username>,
+        ///The name by which programs know the channel; a random UUID if absent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub name: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+        ///Asks for a private channel.
+        #[serde(rename = "type", default = "defaults::private_channel_import_type")]
+        pub type_: PrivateChannelImportType,
+    }
+    impl ::std::default::Default for PrivateChannelImport {
+        fn default() -> Self {
+            Self {
+                creator: Default::default(),
+                display_name: Default::default(),
+                id: Default::default(),
+                idempotency_key: Default::default(),
+                members: Default::default(),
+                name: Default::default(),
+                properties: Default::default(),
+                type_: defaults::private_channel_import_type(),
+            }
+        }
+    }
+    impl PrivateChannelImport {
+        pub fn builder() -> builder::PrivateChannelImport {
+            Default::default()
+        }
+    }
+    ///Asks for a private channel.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum PrivateChannelImportType {
+        #[serde(rename = "PRIVATE")]
+        Private,
+    }
+    impl ::std::fmt::Display for PrivateChannelImportType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Private => f.write_str("PRIVATE"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for PrivateChannelImportType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "PRIVATE" => Ok(Self::Private),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for PrivateChannelImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for PrivateChannelImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for PrivateChannelImportType {
+        fn default() -> Self {
+            PrivateChannelImportType::Private
+        }
+    }
     ///A channel that users join when a member invites them.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct PrivateChannelResource {
@@ -1761,6 +3264,13 @@ after this one, `first` and `last` if there is more than one page.
         pub display_name: ::std::string::String,
         ///The ID of the channel.
         pub id: i64,
+        #[serde(
+            rename = "lastReceivedMessage",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_received_message: ::std::option::Option<
+            crate::generated::wire::MessageProperties,
+        >,
         #[serde(rename = "_links")]
         pub links: ChannelLinks,
         ///The name by which programs know the channel, unique in the application.
@@ -1860,6 +3370,115 @@ after this one, `first` and `last` if there is more than one page.
             Self(value)
         }
     }
+    ///A public channel to import.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PublicChannelImport {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub creator: ::std::option::Option<Username>,
+        ///The name that users see; the same as `name` if absent.
+        #[serde(
+            rename = "displayName",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub display_name: ::std::option::Option<::std::string::String>,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        ///The names of the users that are members from the start, beside the creator.
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub members: ::std::vec::Vec<Username>,
+        ///The name by which programs know the channel; a random UUID if absent.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub name: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+        ///Asks for a public channel.
+        #[serde(rename = "type", default = "defaults::public_channel_import_type")]
+        pub type_: PublicChannelImportType,
+    }
+    impl ::std::default::Default for PublicChannelImport {
+        fn default() -> Self {
+            Self {
+                creator: Default::default(),
+                display_name: Default::default(),
+                id: Default::default(),
+                idempotency_key: Default::default(),
+                members: Default::default(),
+                name: Default::default(),
+                properties: Default::default(),
+                type_: defaults::public_channel_import_type(),
+            }
+        }
+    }
+    impl PublicChannelImport {
+        pub fn builder() -> builder::PublicChannelImport {
+            Default::default()
+        }
+    }
+    ///Asks for a public channel.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum PublicChannelImportType {
+        #[serde(rename = "PUBLIC")]
+        Public,
+    }
+    impl ::std::fmt::Display for PublicChannelImportType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Public => f.write_str("PUBLIC"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for PublicChannelImportType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "PUBLIC" => Ok(Self::Public),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for PublicChannelImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for PublicChannelImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for PublicChannelImportType {
+        fn default() -> Self {
+            PublicChannelImportType::Public
+        }
+    }
     ///A channel that users may join of their own accord.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct PublicChannelResource {
@@ -1873,6 +3492,13 @@ after this one, `first` and `last` if there is more than one page.
         pub display_name: ::std::string::String,
         ///The ID of the channel.
         pub id: i64,
+        #[serde(
+            rename = "lastReceivedMessage",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_received_message: ::std::option::Option<
+            crate::generated::wire::MessageProperties,
+        >,
         #[serde(rename = "_links")]
         pub links: ChannelLinks,
         ///The name by which programs know the channel, unique in the application.
@@ -1960,14 +3586,60 @@ after this one, `first` and `last` if there is more than one page.
             Default::default()
         }
     }
-    ///Links to the channel of the thread and to the application.
+    ///Links to the user, to the thread and its channel, and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ReplyThreadKeystrokesLinks {
+        pub application: Link,
+        pub channel: Link,
+        pub thread: Link,
+        pub user: Link,
+    }
+    impl ReplyThreadKeystrokesLinks {
+        pub fn builder() -> builder::ReplyThreadKeystrokesLinks {
+            Default::default()
+        }
+    }
+    ///What a user is typing in a thread.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ReplyThreadKeystrokesResource {
+        ///What has been typed so far; empty when it was taken back.
+        pub keys: ::std::string::String,
+        #[serde(rename = "_links")]
+        pub links: ReplyThreadKeystrokesLinks,
+        ///The name of the user.
+        pub username: ::std::string::String,
+    }
+    impl ReplyThreadKeystrokesResource {
+        pub fn builder() -> builder::ReplyThreadKeystrokesResource {
+            Default::default()
+        }
+    }
+    /**Links to this thread, to the messages in it, to its channel and to the application, and to the `message` that
+they reply to, if they are replies.
+*/
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ReplyThreadLinks {
         pub application: Link,
         pub channel: Link,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub message: ::std::option::Option<Link>,
+        pub messages: Link,
+        #[serde(rename = "self")]
+        pub self_: Link,
     }
     impl ReplyThreadLinks {
         pub fn builder() -> builder::ReplyThreadLinks {
+            Default::default()
+        }
+    }
+    ///A secret of a user.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct SecretResource {
+        ///The value; any object.
+        pub secret: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    }
+    impl SecretResource {
+        pub fn builder() -> builder::SecretResource {
             Default::default()
         }
     }
@@ -2051,11 +3723,112 @@ after this one, `first` and `last` if there is more than one page.
             StandaloneReplyThreadResourceType::Standalone
         }
     }
-    ///A text that a user sent.
+    ///A text of a user to import.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
-    pub struct TextChatUserMessageResource {
+    pub struct TextChatUserMessageImport {
         ///The text.
         pub body: ::std::string::String,
+        ///The ID of the channel that the message belongs to.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+        ///Tells that the message is a text of a user.
+        #[serde(
+            rename = "type",
+            default = "defaults::text_chat_user_message_import_type"
+        )]
+        pub type_: TextChatUserMessageImportType,
+        pub user: Username,
+    }
+    impl TextChatUserMessageImport {
+        pub fn builder() -> builder::TextChatUserMessageImport {
+            Default::default()
+        }
+    }
+    ///Tells that the message is a text of a user.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum TextChatUserMessageImportType {
+        #[serde(rename = "TEXT")]
+        Text,
+    }
+    impl ::std::fmt::Display for TextChatUserMessageImportType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Text => f.write_str("TEXT"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for TextChatUserMessageImportType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "TEXT" => Ok(Self::Text),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for TextChatUserMessageImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for TextChatUserMessageImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for TextChatUserMessageImportType {
+        fn default() -> Self {
+            TextChatUserMessageImportType::Text
+        }
+    }
+    ///A text that a user sent, as part of another resource.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TextChatUserMessageProperties {
+        ///The text.
+        pub body: ::std::string::String,
+        ///The links in the text, in order, 100 at most; absent if there are none.
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[serde(rename = "links")]
+        pub body_links: ::std::vec::Vec<MessageLinkProperties>,
         ///The ID of the channel that the message was sent in.
         #[serde(rename = "channelId")]
         pub channel_id: i64,
@@ -2071,12 +3844,144 @@ after this one, `first` and `last` if there is more than one page.
         ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub id: ::std::option::Option<i64>,
-        #[serde(rename = "_links")]
-        pub links: MessageLinks,
-        ///How many threads the message lies in; 0 in the channel itself.
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
+        /**Who and what the text mentions, in order, 100 at most; absent if it mentions nobody. `<@name>` mentions
+the user and `<#name>` the channel of that name, if there was one when the text was written.
+*/
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub mentions: ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+        ///How deep in replies the message lies; 0 if it is no reply.
         #[serde(rename = "nestedLevel")]
         pub nested_level: i32,
         pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
+        ///Marks a text of a user.
+        #[serde(
+            rename = "type",
+            default = "defaults::text_chat_user_message_properties_type"
+        )]
+        pub type_: TextChatUserMessagePropertiesType,
+        pub user: ChatUserProperties,
+    }
+    impl TextChatUserMessageProperties {
+        pub fn builder() -> builder::TextChatUserMessageProperties {
+            Default::default()
+        }
+    }
+    ///Marks a text of a user.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum TextChatUserMessagePropertiesType {
+        #[serde(rename = "TEXT")]
+        Text,
+    }
+    impl ::std::fmt::Display for TextChatUserMessagePropertiesType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Text => f.write_str("TEXT"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for TextChatUserMessagePropertiesType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "TEXT" => Ok(Self::Text),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for TextChatUserMessagePropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for TextChatUserMessagePropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for TextChatUserMessagePropertiesType {
+        fn default() -> Self {
+            TextChatUserMessagePropertiesType::Text
+        }
+    }
+    ///A text that a user sent.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TextChatUserMessageResource {
+        ///The text.
+        pub body: ::std::string::String,
+        ///The links in the text, in order, 100 at most; absent if there are none.
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[serde(rename = "links")]
+        pub body_links: ::std::vec::Vec<MessageLinkProperties>,
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When the message was sent.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<i64>,
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
+        #[serde(rename = "_links")]
+        pub links: MessageLinks,
+        /**Who and what the text mentions, in order, 100 at most; absent if it mentions nobody. `<@name>` mentions
+the user and `<#name>` the channel of that name, if there was one when the text was written.
+*/
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub mentions: ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+        ///How deep in replies the message lies; 0 if it is no reply.
+        #[serde(rename = "nestedLevel")]
+        pub nested_level: i32,
+        pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
         ///Marks a text of a user.
         #[serde(
             rename = "type",
@@ -2147,11 +4052,107 @@ after this one, `first` and `last` if there is more than one page.
             TextChatUserMessageResourceType::Text
         }
     }
-    ///A text that the application sent.
+    ///A text of the application to import.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
-    pub struct TextSystemMessageResource {
+    pub struct TextSystemMessageImport {
         ///The text.
         pub body: ::std::string::String,
+        ///The ID of the channel that the message belongs to.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///Another name of `idempotencyKey`, for older clients. `idempotencyKey` wins.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<::std::string::String>,
+        /**Names this item among those of its kind. A key that was imported before is skipped, so that a file can be
+sent again.
+*/
+        #[serde(
+            rename = "idempotencyKey",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub idempotency_key: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub properties: ::std::option::Option<Properties>,
+        ///Tells that the message is a text of the application.
+        #[serde(rename = "type", default = "defaults::text_system_message_import_type")]
+        pub type_: TextSystemMessageImportType,
+    }
+    impl TextSystemMessageImport {
+        pub fn builder() -> builder::TextSystemMessageImport {
+            Default::default()
+        }
+    }
+    ///Tells that the message is a text of the application.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum TextSystemMessageImportType {
+        #[serde(rename = "SYSTEM_TEXT")]
+        SystemText,
+    }
+    impl ::std::fmt::Display for TextSystemMessageImportType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::SystemText => f.write_str("SYSTEM_TEXT"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for TextSystemMessageImportType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "SYSTEM_TEXT" => Ok(Self::SystemText),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for TextSystemMessageImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for TextSystemMessageImportType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for TextSystemMessageImportType {
+        fn default() -> Self {
+            TextSystemMessageImportType::SystemText
+        }
+    }
+    ///A text that the application sent, as part of another resource.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TextSystemMessageProperties {
+        ///The text.
+        pub body: ::std::string::String,
+        ///The links in the text, in order, 100 at most; absent if there are none.
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[serde(rename = "links")]
+        pub body_links: ::std::vec::Vec<MessageLinkProperties>,
         ///The ID of the channel that the message was sent in.
         #[serde(rename = "channelId")]
         pub channel_id: i64,
@@ -2167,12 +4168,143 @@ after this one, `first` and `last` if there is more than one page.
         ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub id: ::std::option::Option<i64>,
-        #[serde(rename = "_links")]
-        pub links: MessageLinks,
-        ///How many threads the message lies in; 0 in the channel itself.
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
+        /**Who and what the text mentions, in order, 100 at most; absent if it mentions nobody. `<@name>` mentions
+the user and `<#name>` the channel of that name, if there was one when the text was written.
+*/
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub mentions: ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+        ///How deep in replies the message lies; 0 if it is no reply.
         #[serde(rename = "nestedLevel")]
         pub nested_level: i32,
         pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
+        ///Marks a text of the application.
+        #[serde(
+            rename = "type",
+            default = "defaults::text_system_message_properties_type"
+        )]
+        pub type_: TextSystemMessagePropertiesType,
+    }
+    impl TextSystemMessageProperties {
+        pub fn builder() -> builder::TextSystemMessageProperties {
+            Default::default()
+        }
+    }
+    ///Marks a text of the application.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum TextSystemMessagePropertiesType {
+        #[serde(rename = "SYSTEM_TEXT")]
+        SystemText,
+    }
+    impl ::std::fmt::Display for TextSystemMessagePropertiesType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::SystemText => f.write_str("SYSTEM_TEXT"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for TextSystemMessagePropertiesType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "SYSTEM_TEXT" => Ok(Self::SystemText),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for TextSystemMessagePropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for TextSystemMessagePropertiesType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for TextSystemMessagePropertiesType {
+        fn default() -> Self {
+            TextSystemMessagePropertiesType::SystemText
+        }
+    }
+    ///A text that the application sent.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct TextSystemMessageResource {
+        ///The text.
+        pub body: ::std::string::String,
+        ///The links in the text, in order, 100 at most; absent if there are none.
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        #[serde(rename = "links")]
+        pub body_links: ::std::vec::Vec<MessageLinkProperties>,
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When the message was sent.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///Holds messages together that belong together, such as the files of a gallery.
+        #[serde(
+            rename = "groupTag",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub group_tag: ::std::option::Option<::std::string::String>,
+        ///The ID of the message; absent if the message is not kept, as in an OPEN channel.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub id: ::std::option::Option<i64>,
+        ///When the message was last changed; absent if it never was.
+        #[serde(
+            rename = "lastEditedTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub last_edited_time: ::std::option::Option<crate::Timestamp>,
+        #[serde(rename = "_links")]
+        pub links: MessageLinks,
+        /**Who and what the text mentions, in order, 100 at most; absent if it mentions nobody. `<@name>` mentions
+the user and `<#name>` the channel of that name, if there was one when the text was written.
+*/
+        #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
+        pub mentions: ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+        ///How deep in replies the message lies; 0 if it is no reply.
+        #[serde(rename = "nestedLevel")]
+        pub nested_level: i32,
+        pub properties: Properties,
+        ///How many replies the message has, not counting the replies to those; absent if it is not kept.
+        #[serde(
+            rename = "repliesCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub replies_count: ::std::option::Option<i64>,
         ///Marks a text of the application.
         #[serde(
             rename = "type",
@@ -2268,6 +4400,47 @@ after this one, `first` and `last` if there is more than one page.
     impl ::std::convert::From<UsernameReference> for UserReference {
         fn from(value: UsernameReference) -> Self {
             Self::UsernameReference(value)
+        }
+    }
+    ///The name by which programs know a user.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[serde(transparent)]
+    pub struct Username(pub ::std::string::String);
+    impl ::std::ops::Deref for Username {
+        type Target = ::std::string::String;
+        fn deref(&self) -> &::std::string::String {
+            &self.0
+        }
+    }
+    impl ::std::convert::From<Username> for ::std::string::String {
+        fn from(value: Username) -> Self {
+            value.0
+        }
+    }
+    impl ::std::convert::From<::std::string::String> for Username {
+        fn from(value: ::std::string::String) -> Self {
+            Self(value)
+        }
+    }
+    impl ::std::fmt::Display for Username {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+    impl ::std::str::FromStr for Username {
+        type Err = ::std::convert::Infallible;
+        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+            Ok(Self(value.to_string()))
         }
     }
     ///An existing user, named by name.
@@ -2722,24 +4895,371 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ApplicationJobLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            file: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
+            self_: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for ApplicationJobLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    file: Ok(Default::default()),
+                    self_: Err("no value supplied for self_".to_string()),
+                }
+            }
+        }
+        impl ApplicationJobLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn file<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.file = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for file: {e}")
+                    });
+                self
+            }
+            pub fn self_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.self_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for self_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ApplicationJobLinks>
+        for super::ApplicationJobLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ApplicationJobLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    file: value.file?,
+                    self_: value.self_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ApplicationJobLinks> for ApplicationJobLinks {
+            fn from(value: super::ApplicationJobLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    file: Ok(value.file),
+                    self_: Ok(value.self_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ApplicationJobProgress {
+            done: ::std::result::Result<i64, ::std::string::String>,
+            failed: ::std::result::Result<i64, ::std::string::String>,
+            skipped: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for ApplicationJobProgress {
+            fn default() -> Self {
+                Self {
+                    done: Err("no value supplied for done".to_string()),
+                    failed: Err("no value supplied for failed".to_string()),
+                    skipped: Err("no value supplied for skipped".to_string()),
+                }
+            }
+        }
+        impl ApplicationJobProgress {
+            pub fn done<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.done = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for done: {e}")
+                    });
+                self
+            }
+            pub fn failed<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.failed = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for failed: {e}")
+                    });
+                self
+            }
+            pub fn skipped<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.skipped = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for skipped: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ApplicationJobProgress>
+        for super::ApplicationJobProgress {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ApplicationJobProgress,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    done: value.done?,
+                    failed: value.failed?,
+                    skipped: value.skipped?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ApplicationJobProgress>
+        for ApplicationJobProgress {
+            fn from(value: super::ApplicationJobProgress) -> Self {
+                Self {
+                    done: Ok(value.done),
+                    failed: Ok(value.failed),
+                    skipped: Ok(value.skipped),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ApplicationJobResource {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            ended_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            file: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            links: ::std::result::Result<
+                super::ApplicationJobLinks,
+                ::std::string::String,
+            >,
+            progress: ::std::result::Result<
+                super::ApplicationJobProgress,
+                ::std::string::String,
+            >,
+            state: ::std::result::Result<
+                crate::generated::wire::ApplicationJobState,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                crate::generated::wire::ApplicationJobType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ApplicationJobResource {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    ended_time: Ok(Default::default()),
+                    file: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    progress: Err("no value supplied for progress".to_string()),
+                    state: Err("no value supplied for state".to_string()),
+                    type_: Err("no value supplied for type_".to_string()),
+                }
+            }
+        }
+        impl ApplicationJobResource {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn ended_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.ended_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for ended_time: {e}")
+                    });
+                self
+            }
+            pub fn file<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.file = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for file: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ApplicationJobLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn progress<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ApplicationJobProgress>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.progress = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for progress: {e}")
+                    });
+                self
+            }
+            pub fn state<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ApplicationJobState>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.state = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for state: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ApplicationJobType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ApplicationJobResource>
+        for super::ApplicationJobResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ApplicationJobResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    ended_time: value.ended_time?,
+                    file: value.file?,
+                    id: value.id?,
+                    links: value.links?,
+                    progress: value.progress?,
+                    state: value.state?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ApplicationJobResource>
+        for ApplicationJobResource {
+            fn from(value: super::ApplicationJobResource) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    ended_time: Ok(value.ended_time),
+                    file: Ok(value.file),
+                    id: Ok(value.id),
+                    links: Ok(value.links),
+                    progress: Ok(value.progress),
+                    state: Ok(value.state),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ApplicationLinks {
             channels: ::std::result::Result<super::Link, ::std::string::String>,
+            chat_sessions: ::std::result::Result<super::Link, ::std::string::String>,
+            curies: ::std::result::Result<
+                ::std::vec::Vec<super::Link>,
+                ::std::string::String,
+            >,
             find_channels: ::std::result::Result<super::Link, ::std::string::String>,
+            find_messages: ::std::result::Result<super::Link, ::std::string::String>,
             find_users: ::std::result::Result<super::Link, ::std::string::String>,
+            jobs: ::std::result::Result<super::Link, ::std::string::String>,
             messages: ::std::result::Result<super::Link, ::std::string::String>,
             self_: ::std::result::Result<super::Link, ::std::string::String>,
+            settings: ::std::result::Result<super::Link, ::std::string::String>,
+            user_sessions: ::std::result::Result<super::Link, ::std::string::String>,
             users: ::std::result::Result<super::Link, ::std::string::String>,
         }
         impl ::std::default::Default for ApplicationLinks {
             fn default() -> Self {
                 Self {
                     channels: Err("no value supplied for channels".to_string()),
+                    chat_sessions: Err(
+                        "no value supplied for chat_sessions".to_string(),
+                    ),
+                    curies: Ok(Default::default()),
                     find_channels: Err(
                         "no value supplied for find_channels".to_string(),
                     ),
+                    find_messages: Err(
+                        "no value supplied for find_messages".to_string(),
+                    ),
                     find_users: Err("no value supplied for find_users".to_string()),
+                    jobs: Err("no value supplied for jobs".to_string()),
                     messages: Err("no value supplied for messages".to_string()),
                     self_: Err("no value supplied for self_".to_string()),
+                    settings: Err("no value supplied for settings".to_string()),
+                    user_sessions: Err(
+                        "no value supplied for user_sessions".to_string(),
+                    ),
                     users: Err("no value supplied for users".to_string()),
                 }
             }
@@ -2757,6 +5277,30 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn chat_sessions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.chat_sessions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for chat_sessions: {e}")
+                    });
+                self
+            }
+            pub fn curies<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.curies = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for curies: {e}")
+                    });
+                self
+            }
             pub fn find_channels<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -2769,6 +5313,18 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn find_messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.find_messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for find_messages: {e}")
+                    });
+                self
+            }
             pub fn find_users<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -2778,6 +5334,18 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for find_users: {e}")
+                    });
+                self
+            }
+            pub fn jobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.jobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for jobs: {e}")
                     });
                 self
             }
@@ -2805,6 +5373,30 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn settings<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.settings = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for settings: {e}")
+                    });
+                self
+            }
+            pub fn user_sessions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_sessions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_sessions: {e}")
+                    });
+                self
+            }
             pub fn users<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -2825,10 +5417,16 @@ after this one, `first` and `last` if there is more than one page.
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     channels: value.channels?,
+                    chat_sessions: value.chat_sessions?,
+                    curies: value.curies?,
                     find_channels: value.find_channels?,
+                    find_messages: value.find_messages?,
                     find_users: value.find_users?,
+                    jobs: value.jobs?,
                     messages: value.messages?,
                     self_: value.self_?,
+                    settings: value.settings?,
+                    user_sessions: value.user_sessions?,
                     users: value.users?,
                 })
             }
@@ -2837,10 +5435,16 @@ after this one, `first` and `last` if there is more than one page.
             fn from(value: super::ApplicationLinks) -> Self {
                 Self {
                     channels: Ok(value.channels),
+                    chat_sessions: Ok(value.chat_sessions),
+                    curies: Ok(value.curies),
                     find_channels: Ok(value.find_channels),
+                    find_messages: Ok(value.find_messages),
                     find_users: Ok(value.find_users),
+                    jobs: Ok(value.jobs),
                     messages: Ok(value.messages),
                     self_: Ok(value.self_),
+                    settings: Ok(value.settings),
+                    user_sessions: Ok(value.user_sessions),
                     users: Ok(value.users),
                 }
             }
@@ -2967,6 +5571,225 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ApplicationSettingsLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            self_: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for ApplicationSettingsLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    self_: Err("no value supplied for self_".to_string()),
+                }
+            }
+        }
+        impl ApplicationSettingsLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn self_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.self_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for self_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ApplicationSettingsLinks>
+        for super::ApplicationSettingsLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ApplicationSettingsLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    self_: value.self_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ApplicationSettingsLinks>
+        for ApplicationSettingsLinks {
+            fn from(value: super::ApplicationSettingsLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    self_: Ok(value.self_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ApplicationSettingsProperties {
+            guest_users: ::std::result::Result<
+                crate::generated::wire::ToggleState,
+                ::std::string::String,
+            >,
+            user_created_channels: ::std::result::Result<
+                ::std::option::Option<crate::generated::wire::ToggleState>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ApplicationSettingsProperties {
+            fn default() -> Self {
+                Self {
+                    guest_users: Err("no value supplied for guest_users".to_string()),
+                    user_created_channels: Ok(Default::default()),
+                }
+            }
+        }
+        impl ApplicationSettingsProperties {
+            pub fn guest_users<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ToggleState>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.guest_users = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for guest_users: {e}")
+                    });
+                self
+            }
+            pub fn user_created_channels<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<crate::generated::wire::ToggleState>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_created_channels = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for user_created_channels: {e}"
+                        )
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ApplicationSettingsProperties>
+        for super::ApplicationSettingsProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ApplicationSettingsProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    guest_users: value.guest_users?,
+                    user_created_channels: value.user_created_channels?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ApplicationSettingsProperties>
+        for ApplicationSettingsProperties {
+            fn from(value: super::ApplicationSettingsProperties) -> Self {
+                Self {
+                    guest_users: Ok(value.guest_users),
+                    user_created_channels: Ok(value.user_created_channels),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ApplicationSettingsResource {
+            guest_users: ::std::result::Result<
+                crate::generated::wire::ToggleState,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<
+                super::ApplicationSettingsLinks,
+                ::std::string::String,
+            >,
+            user_created_channels: ::std::result::Result<
+                crate::generated::wire::ToggleState,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ApplicationSettingsResource {
+            fn default() -> Self {
+                Self {
+                    guest_users: Err("no value supplied for guest_users".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    user_created_channels: Err(
+                        "no value supplied for user_created_channels".to_string(),
+                    ),
+                }
+            }
+        }
+        impl ApplicationSettingsResource {
+            pub fn guest_users<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ToggleState>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.guest_users = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for guest_users: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ApplicationSettingsLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn user_created_channels<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ToggleState>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_created_channels = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for user_created_channels: {e}"
+                        )
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ApplicationSettingsResource>
+        for super::ApplicationSettingsResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ApplicationSettingsResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    guest_users: value.guest_users?,
+                    links: value.links?,
+                    user_created_channels: value.user_created_channels?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ApplicationSettingsResource>
+        for ApplicationSettingsResource {
+            fn from(value: super::ApplicationSettingsResource) -> Self {
+                Self {
+                    guest_users: Ok(value.guest_users),
+                    links: Ok(value.links),
+                    user_created_channels: Ok(value.user_created_channels),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct AuthenticationError {
             error: ::std::result::Result<::std::string::String, ::std::string::String>,
             error_description: ::std::result::Result<
@@ -3040,6 +5863,10 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::string::String,
             >,
             id: ::std::result::Result<i64, ::std::string::String>,
+            last_received_message: ::std::result::Result<
+                ::std::option::Option<crate::generated::wire::MessageProperties>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<super::ChannelLinks, ::std::string::String>,
             properties: ::std::result::Result<super::Properties, ::std::string::String>,
         }
@@ -3049,6 +5876,7 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: Err("no value supplied for created_time".to_string()),
                     creator: Ok(Default::default()),
                     id: Err("no value supplied for id".to_string()),
+                    last_received_message: Ok(Default::default()),
                     links: Err("no value supplied for links".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                 }
@@ -3091,6 +5919,22 @@ after this one, `first` and `last` if there is more than one page.
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
                 self
             }
+            pub fn last_received_message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<crate::generated::wire::MessageProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_received_message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_received_message: {e}"
+                        )
+                    });
+                self
+            }
             pub fn links<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::ChannelLinks>,
@@ -3125,6 +5969,7 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: value.created_time?,
                     creator: value.creator?,
                     id: value.id?,
+                    last_received_message: value.last_received_message?,
                     links: value.links?,
                     properties: value.properties?,
                 })
@@ -3136,7 +5981,247 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: Ok(value.created_time),
                     creator: Ok(value.creator),
                     id: Ok(value.id),
+                    last_received_message: Ok(value.last_received_message),
                     links: Ok(value.links),
+                    properties: Ok(value.properties),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelEventLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            channel: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChannelEventLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    channel: Err("no value supplied for channel".to_string()),
+                }
+            }
+        }
+        impl ChannelEventLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelEventLinks> for super::ChannelEventLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelEventLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    channel: value.channel?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelEventLinks> for ChannelEventLinks {
+            fn from(value: super::ChannelEventLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    channel: Ok(value.channel),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelGenericEventResource {
+            links: ::std::result::Result<
+                super::ChannelEventLinks,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            type_: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChannelGenericEventResource {
+            fn default() -> Self {
+                Self {
+                    links: Err("no value supplied for links".to_string()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    type_: Err("no value supplied for type_".to_string()),
+                }
+            }
+        }
+        impl ChannelGenericEventResource {
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelEventLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Properties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelGenericEventResource>
+        for super::ChannelGenericEventResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelGenericEventResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    links: value.links?,
+                    properties: value.properties?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelGenericEventResource>
+        for ChannelGenericEventResource {
+            fn from(value: super::ChannelGenericEventResource) -> Self {
+                Self {
+                    links: Ok(value.links),
+                    properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelImportBase {
+            creator: ::std::result::Result<
+                ::std::option::Option<super::Username>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelImportBase {
+            fn default() -> Self {
+                Self {
+                    creator: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    idempotency_key: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChannelImportBase {
+            pub fn creator<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Username>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.creator = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for creator: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelImportBase> for super::ChannelImportBase {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelImportBase,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    creator: value.creator?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    properties: value.properties?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelImportBase> for ChannelImportBase {
+            fn from(value: super::ChannelImportBase) -> Self {
+                Self {
+                    creator: Ok(value.creator),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
                     properties: Ok(value.properties),
                 }
             }
@@ -3281,6 +6366,7 @@ after this one, `first` and `last` if there is more than one page.
         #[derive(Clone, Debug)]
         pub struct ChannelLinks {
             application: ::std::result::Result<super::Link, ::std::string::String>,
+            events: ::std::result::Result<super::Link, ::std::string::String>,
             invites: ::std::result::Result<
                 ::std::option::Option<super::Link>,
                 ::std::string::String,
@@ -3298,17 +6384,20 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::option::Option<super::Link>,
                 ::std::string::String,
             >,
+            participants: ::std::result::Result<super::Link, ::std::string::String>,
             self_: ::std::result::Result<super::Link, ::std::string::String>,
         }
         impl ::std::default::Default for ChannelLinks {
             fn default() -> Self {
                 Self {
                     application: Err("no value supplied for application".to_string()),
+                    events: Err("no value supplied for events".to_string()),
                     invites: Ok(Default::default()),
                     members: Ok(Default::default()),
                     memberships: Ok(Default::default()),
                     messages: Err("no value supplied for messages".to_string()),
                     moderators: Ok(Default::default()),
+                    participants: Err("no value supplied for participants".to_string()),
                     self_: Err("no value supplied for self_".to_string()),
                 }
             }
@@ -3323,6 +6412,18 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn events<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.events = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for events: {e}")
                     });
                 self
             }
@@ -3386,6 +6487,18 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn participants<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.participants = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for participants: {e}")
+                    });
+                self
+            }
             pub fn self_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -3406,11 +6519,13 @@ after this one, `first` and `last` if there is more than one page.
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     application: value.application?,
+                    events: value.events?,
                     invites: value.invites?,
                     members: value.members?,
                     memberships: value.memberships?,
                     messages: value.messages?,
                     moderators: value.moderators?,
+                    participants: value.participants?,
                     self_: value.self_?,
                 })
             }
@@ -3419,12 +6534,96 @@ after this one, `first` and `last` if there is more than one page.
             fn from(value: super::ChannelLinks) -> Self {
                 Self {
                     application: Ok(value.application),
+                    events: Ok(value.events),
                     invites: Ok(value.invites),
                     members: Ok(value.members),
                     memberships: Ok(value.memberships),
                     messages: Ok(value.messages),
                     moderators: Ok(value.moderators),
+                    participants: Ok(value.participants),
                     self_: Ok(value.self_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelMembershipImport {
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            username: ::std::result::Result<super::Username, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChannelMembershipImport {
+            fn default() -> Self {
+                Self {
+                    id: Ok(Default::default()),
+                    idempotency_key: Ok(Default::default()),
+                    username: Err("no value supplied for username".to_string()),
+                }
+            }
+        }
+        impl ChannelMembershipImport {
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn username<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Username>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.username = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for username: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelMembershipImport>
+        for super::ChannelMembershipImport {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelMembershipImport,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    username: value.username?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelMembershipImport>
+        for ChannelMembershipImport {
+            fn from(value: super::ChannelMembershipImport) -> Self {
+                Self {
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    username: Ok(value.username),
                 }
             }
         }
@@ -3584,6 +6783,571 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ChannelMessageMentionProperties {
+            channel: ::std::result::Result<
+                super::MessageMentionChannelProperties,
+                ::std::string::String,
+            >,
+            end_position: ::std::result::Result<i32, ::std::string::String>,
+            start_position: ::std::result::Result<i32, ::std::string::String>,
+            tag: ::std::result::Result<::std::string::String, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::ChannelMessageMentionPropertiesType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelMessageMentionProperties {
+            fn default() -> Self {
+                Self {
+                    channel: Err("no value supplied for channel".to_string()),
+                    end_position: Err("no value supplied for end_position".to_string()),
+                    start_position: Err(
+                        "no value supplied for start_position".to_string(),
+                    ),
+                    tag: Err("no value supplied for tag".to_string()),
+                    type_: Ok(super::defaults::channel_message_mention_properties_type()),
+                }
+            }
+        }
+        impl ChannelMessageMentionProperties {
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessageMentionChannelProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn end_position<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.end_position = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for end_position: {e}")
+                    });
+                self
+            }
+            pub fn start_position<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.start_position = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for start_position: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tag: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelMessageMentionPropertiesType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelMessageMentionProperties>
+        for super::ChannelMessageMentionProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelMessageMentionProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel: value.channel?,
+                    end_position: value.end_position?,
+                    start_position: value.start_position?,
+                    tag: value.tag?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelMessageMentionProperties>
+        for ChannelMessageMentionProperties {
+            fn from(value: super::ChannelMessageMentionProperties) -> Self {
+                Self {
+                    channel: Ok(value.channel),
+                    end_position: Ok(value.end_position),
+                    start_position: Ok(value.start_position),
+                    tag: Ok(value.tag),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelPropertiesPatch {
+            display_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelPropertiesPatch {
+            fn default() -> Self {
+                Self {
+                    display_name: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChannelPropertiesPatch {
+            pub fn display_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for display_name: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelPropertiesPatch>
+        for super::ChannelPropertiesPatch {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelPropertiesPatch,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    display_name: value.display_name?,
+                    properties: value.properties?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelPropertiesPatch>
+        for ChannelPropertiesPatch {
+            fn from(value: super::ChannelPropertiesPatch) -> Self {
+                Self {
+                    display_name: Ok(value.display_name),
+                    properties: Ok(value.properties),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatSessionLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            channel: ::std::result::Result<super::Link, ::std::string::String>,
+            user: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChatSessionLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    channel: Err("no value supplied for channel".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl ChatSessionLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatSessionLinks> for super::ChatSessionLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatSessionLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    channel: value.channel?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatSessionLinks> for ChatSessionLinks {
+            fn from(value: super::ChatSessionLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    channel: Ok(value.channel),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatSessionResource {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            end_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            links: ::std::result::Result<super::ChatSessionLinks, ::std::string::String>,
+            session: ::std::result::Result<
+                super::ChatUserSessionProperties,
+                ::std::string::String,
+            >,
+            state: ::std::result::Result<
+                crate::generated::wire::SessionState,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatSessionResource {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    end_time: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    session: Err("no value supplied for session".to_string()),
+                    state: Err("no value supplied for state".to_string()),
+                }
+            }
+        }
+        impl ChatSessionResource {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn end_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.end_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for end_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatSessionLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn session<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserSessionProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.session = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for session: {e}")
+                    });
+                self
+            }
+            pub fn state<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::SessionState>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.state = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for state: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatSessionResource>
+        for super::ChatSessionResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatSessionResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    end_time: value.end_time?,
+                    id: value.id?,
+                    links: value.links?,
+                    session: value.session?,
+                    state: value.state?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatSessionResource> for ChatSessionResource {
+            fn from(value: super::ChatSessionResource) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    end_time: Ok(value.end_time),
+                    id: Ok(value.id),
+                    links: Ok(value.links),
+                    session: Ok(value.session),
+                    state: Ok(value.state),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatUserImport {
+            display_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            display_picture: ::std::result::Result<
+                ::std::option::Option<super::FileImport>,
+                ::std::string::String,
+            >,
+            guest: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            is_guest: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserImport {
+            fn default() -> Self {
+                Self {
+                    display_name: Ok(Default::default()),
+                    display_picture: Ok(Default::default()),
+                    guest: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    idempotency_key: Ok(Default::default()),
+                    is_guest: Ok(Default::default()),
+                    name: Err("no value supplied for name".to_string()),
+                    properties: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChatUserImport {
+            pub fn display_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for display_name: {e}")
+                    });
+                self
+            }
+            pub fn display_picture<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::FileImport>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_picture = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for display_picture: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn guest<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.guest = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for guest: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn is_guest<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.is_guest = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for is_guest: {e}")
+                    });
+                self
+            }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserImport> for super::ChatUserImport {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserImport,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    display_name: value.display_name?,
+                    display_picture: value.display_picture?,
+                    guest: value.guest?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    is_guest: value.is_guest?,
+                    name: value.name?,
+                    properties: value.properties?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserImport> for ChatUserImport {
+            fn from(value: super::ChatUserImport) -> Self {
+                Self {
+                    display_name: Ok(value.display_name),
+                    display_picture: Ok(value.display_picture),
+                    guest: Ok(value.guest),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    is_guest: Ok(value.is_guest),
+                    name: Ok(value.name),
+                    properties: Ok(value.properties),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ChatUserLinks {
             application: ::std::result::Result<super::Link, ::std::string::String>,
             channels: ::std::result::Result<super::Link, ::std::string::String>,
@@ -3678,6 +7442,126 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ChatUserMessageMentionProperties {
+            end_position: ::std::result::Result<i32, ::std::string::String>,
+            start_position: ::std::result::Result<i32, ::std::string::String>,
+            tag: ::std::result::Result<::std::string::String, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::ChatUserMessageMentionPropertiesType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                super::ChatUserProperties,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserMessageMentionProperties {
+            fn default() -> Self {
+                Self {
+                    end_position: Err("no value supplied for end_position".to_string()),
+                    start_position: Err(
+                        "no value supplied for start_position".to_string(),
+                    ),
+                    tag: Err("no value supplied for tag".to_string()),
+                    type_: Ok(
+                        super::defaults::chat_user_message_mention_properties_type(),
+                    ),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl ChatUserMessageMentionProperties {
+            pub fn end_position<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.end_position = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for end_position: {e}")
+                    });
+                self
+            }
+            pub fn start_position<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.start_position = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for start_position: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tag: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserMessageMentionPropertiesType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserMessageMentionProperties>
+        for super::ChatUserMessageMentionProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserMessageMentionProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    end_position: value.end_position?,
+                    start_position: value.start_position?,
+                    tag: value.tag?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserMessageMentionProperties>
+        for ChatUserMessageMentionProperties {
+            fn from(value: super::ChatUserMessageMentionProperties) -> Self {
+                Self {
+                    end_position: Ok(value.end_position),
+                    start_position: Ok(value.start_position),
+                    tag: Ok(value.tag),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ChatUserPresenceProperties {
             online: ::std::result::Result<bool, ::std::string::String>,
             status: ::std::result::Result<::std::string::String, ::std::string::String>,
@@ -3735,6 +7619,49 @@ after this one, `first` and `last` if there is more than one page.
                     online: Ok(value.online),
                     status: Ok(value.status),
                 }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatUserPresencePropertiesPatch {
+            status: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserPresencePropertiesPatch {
+            fn default() -> Self {
+                Self {
+                    status: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChatUserPresencePropertiesPatch {
+            pub fn status<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.status = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for status: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserPresencePropertiesPatch>
+        for super::ChatUserPresencePropertiesPatch {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserPresencePropertiesPatch,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { status: value.status? })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserPresencePropertiesPatch>
+        for ChatUserPresencePropertiesPatch {
+            fn from(value: super::ChatUserPresencePropertiesPatch) -> Self {
+                Self { status: Ok(value.status) }
             }
         }
         #[derive(Clone, Debug)]
@@ -3902,6 +7829,112 @@ after this one, `first` and `last` if there is more than one page.
                     presence: Ok(value.presence),
                     properties: Ok(value.properties),
                     type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatUserPropertiesPatch {
+            display_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            is_guest: ::std::result::Result<
+                ::std::option::Option<bool>,
+                ::std::string::String,
+            >,
+            presence: ::std::result::Result<
+                ::std::option::Option<super::ChatUserPresencePropertiesPatch>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserPropertiesPatch {
+            fn default() -> Self {
+                Self {
+                    display_name: Ok(Default::default()),
+                    is_guest: Ok(Default::default()),
+                    presence: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChatUserPropertiesPatch {
+            pub fn display_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for display_name: {e}")
+                    });
+                self
+            }
+            pub fn is_guest<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<bool>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.is_guest = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for is_guest: {e}")
+                    });
+                self
+            }
+            pub fn presence<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<super::ChatUserPresencePropertiesPatch>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.presence = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for presence: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserPropertiesPatch>
+        for super::ChatUserPropertiesPatch {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserPropertiesPatch,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    display_name: value.display_name?,
+                    is_guest: value.is_guest?,
+                    presence: value.presence?,
+                    properties: value.properties?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserPropertiesPatch>
+        for ChatUserPropertiesPatch {
+            fn from(value: super::ChatUserPropertiesPatch) -> Self {
+                Self {
+                    display_name: Ok(value.display_name),
+                    is_guest: Ok(value.is_guest),
+                    presence: Ok(value.presence),
+                    properties: Ok(value.properties),
                 }
             }
         }
@@ -4090,6 +8123,352 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ChatUserSessionLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            user: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChatUserSessionLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl ChatUserSessionLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserSessionLinks>
+        for super::ChatUserSessionLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserSessionLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserSessionLinks> for ChatUserSessionLinks {
+            fn from(value: super::ChatUserSessionLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatUserSessionProperties {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            end_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            state: ::std::result::Result<
+                crate::generated::wire::SessionState,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                super::ChatUserProperties,
+                ::std::string::String,
+            >,
+            user_agent: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserSessionProperties {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    end_time: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    state: Err("no value supplied for state".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                    user_agent: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChatUserSessionProperties {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn end_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.end_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for end_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn state<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::SessionState>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.state = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for state: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+            pub fn user_agent<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_agent = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_agent: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserSessionProperties>
+        for super::ChatUserSessionProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserSessionProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    end_time: value.end_time?,
+                    id: value.id?,
+                    state: value.state?,
+                    user: value.user?,
+                    user_agent: value.user_agent?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserSessionProperties>
+        for ChatUserSessionProperties {
+            fn from(value: super::ChatUserSessionProperties) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    end_time: Ok(value.end_time),
+                    id: Ok(value.id),
+                    state: Ok(value.state),
+                    user: Ok(value.user),
+                    user_agent: Ok(value.user_agent),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatUserSessionResource {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            end_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            links: ::std::result::Result<
+                super::ChatUserSessionLinks,
+                ::std::string::String,
+            >,
+            state: ::std::result::Result<
+                crate::generated::wire::SessionState,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                super::ChatUserProperties,
+                ::std::string::String,
+            >,
+            user_agent: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserSessionResource {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    end_time: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    state: Err("no value supplied for state".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                    user_agent: Ok(Default::default()),
+                }
+            }
+        }
+        impl ChatUserSessionResource {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn end_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.end_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for end_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserSessionLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn state<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::SessionState>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.state = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for state: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+            pub fn user_agent<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user_agent = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user_agent: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserSessionResource>
+        for super::ChatUserSessionResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserSessionResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    end_time: value.end_time?,
+                    id: value.id?,
+                    links: value.links?,
+                    state: value.state?,
+                    user: value.user?,
+                    user_agent: value.user_agent?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserSessionResource>
+        for ChatUserSessionResource {
+            fn from(value: super::ChatUserSessionResource) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    end_time: Ok(value.end_time),
+                    id: Ok(value.id),
+                    links: Ok(value.links),
+                    state: Ok(value.state),
+                    user: Ok(value.user),
+                    user_agent: Ok(value.user_agent),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct CreateChannelBase {
             creator: ::std::result::Result<
                 ::std::option::Option<super::UserReference>,
@@ -4154,6 +8533,69 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct CreateChannelGenericEventResource {
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for CreateChannelGenericEventResource {
+            fn default() -> Self {
+                Self {
+                    properties: Ok(Default::default()),
+                    type_: Err("no value supplied for type_".to_string()),
+                }
+            }
+        }
+        impl CreateChannelGenericEventResource {
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CreateChannelGenericEventResource>
+        for super::CreateChannelGenericEventResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CreateChannelGenericEventResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    properties: value.properties?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CreateChannelGenericEventResource>
+        for CreateChannelGenericEventResource {
+            fn from(value: super::CreateChannelGenericEventResource) -> Self {
+                Self {
+                    properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct CreateChannelInviteResource {
             user: ::std::result::Result<super::UserReference, ::std::string::String>,
         }
@@ -4191,6 +8633,66 @@ after this one, `first` and `last` if there is more than one page.
         for CreateChannelInviteResource {
             fn from(value: super::CreateChannelInviteResource) -> Self {
                 Self { user: Ok(value.user) }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CreateDelegatedReplyThreadKeystrokesResource {
+            keys: ::std::result::Result<::std::string::String, ::std::string::String>,
+            user: ::std::result::Result<super::UserReference, ::std::string::String>,
+        }
+        impl ::std::default::Default for CreateDelegatedReplyThreadKeystrokesResource {
+            fn default() -> Self {
+                Self {
+                    keys: Err("no value supplied for keys".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl CreateDelegatedReplyThreadKeystrokesResource {
+            pub fn keys<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.keys = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for keys: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::UserReference>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CreateDelegatedReplyThreadKeystrokesResource>
+        for super::CreateDelegatedReplyThreadKeystrokesResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CreateDelegatedReplyThreadKeystrokesResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    keys: value.keys?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CreateDelegatedReplyThreadKeystrokesResource>
+        for CreateDelegatedReplyThreadKeystrokesResource {
+            fn from(value: super::CreateDelegatedReplyThreadKeystrokesResource) -> Self {
+                Self {
+                    keys: Ok(value.keys),
+                    user: Ok(value.user),
+                }
             }
         }
         #[derive(Clone, Debug)]
@@ -5357,6 +9859,147 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct DirectChannelImport {
+            creator: ::std::result::Result<
+                ::std::option::Option<super::Username>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            members: ::std::result::Result<
+                ::std::vec::Vec<super::Username>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::DirectChannelImportType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for DirectChannelImport {
+            fn default() -> Self {
+                Self {
+                    creator: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    idempotency_key: Ok(Default::default()),
+                    members: Err("no value supplied for members".to_string()),
+                    properties: Ok(Default::default()),
+                    type_: Ok(super::defaults::direct_channel_import_type()),
+                }
+            }
+        }
+        impl DirectChannelImport {
+            pub fn creator<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Username>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.creator = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for creator: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn members<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::Username>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.members = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for members: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::DirectChannelImportType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<DirectChannelImport>
+        for super::DirectChannelImport {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: DirectChannelImport,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    creator: value.creator?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    members: value.members?,
+                    properties: value.properties?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::DirectChannelImport> for DirectChannelImport {
+            fn from(value: super::DirectChannelImport) -> Self {
+                Self {
+                    creator: Ok(value.creator),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    members: Ok(value.members),
+                    properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct DirectChannelResource {
             created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
             creator: ::std::result::Result<
@@ -5364,6 +10007,10 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::string::String,
             >,
             id: ::std::result::Result<i64, ::std::string::String>,
+            last_received_message: ::std::result::Result<
+                ::std::option::Option<crate::generated::wire::MessageProperties>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<super::ChannelLinks, ::std::string::String>,
             members: ::std::result::Result<
                 ::std::vec::Vec<super::ChatUserProperties>,
@@ -5381,6 +10028,7 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: Err("no value supplied for created_time".to_string()),
                     creator: Ok(Default::default()),
                     id: Err("no value supplied for id".to_string()),
+                    last_received_message: Ok(Default::default()),
                     links: Err("no value supplied for links".to_string()),
                     members: Err("no value supplied for members".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
@@ -5423,6 +10071,22 @@ after this one, `first` and `last` if there is more than one page.
                 self.id = value
                     .try_into()
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_received_message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<crate::generated::wire::MessageProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_received_message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_received_message: {e}"
+                        )
+                    });
                 self
             }
             pub fn links<T>(mut self, value: T) -> Self
@@ -5484,6 +10148,7 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: value.created_time?,
                     creator: value.creator?,
                     id: value.id?,
+                    last_received_message: value.last_received_message?,
                     links: value.links?,
                     members: value.members?,
                     properties: value.properties?,
@@ -5498,10 +10163,230 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: Ok(value.created_time),
                     creator: Ok(value.creator),
                     id: Ok(value.id),
+                    last_received_message: Ok(value.last_received_message),
                     links: Ok(value.links),
                     members: Ok(value.members),
                     properties: Ok(value.properties),
                     type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FileChatUserMessageProperties {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            file: ::std::result::Result<super::FileProperties, ::std::string::String>,
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            nested_level: ::std::result::Result<i32, ::std::string::String>,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::FileChatUserMessagePropertiesType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                super::ChatUserProperties,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for FileChatUserMessageProperties {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    file: Err("no value supplied for file".to_string()),
+                    group_tag: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
+                    nested_level: Err("no value supplied for nested_level".to_string()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
+                    type_: Ok(super::defaults::file_chat_user_message_properties_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl FileChatUserMessageProperties {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn file<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::FileProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.file = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for file: {e}")
+                    });
+                self
+            }
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_edited_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn nested_level<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.nested_level = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for nested_level: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Properties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::FileChatUserMessagePropertiesType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FileChatUserMessageProperties>
+        for super::FileChatUserMessageProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FileChatUserMessageProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    file: value.file?,
+                    group_tag: value.group_tag?,
+                    id: value.id?,
+                    last_edited_time: value.last_edited_time?,
+                    nested_level: value.nested_level?,
+                    properties: value.properties?,
+                    replies_count: value.replies_count?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FileChatUserMessageProperties>
+        for FileChatUserMessageProperties {
+            fn from(value: super::FileChatUserMessageProperties) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    file: Ok(value.file),
+                    group_tag: Ok(value.group_tag),
+                    id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
+                    nested_level: Ok(value.nested_level),
+                    properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
                 }
             }
         }
@@ -5515,9 +10400,17 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::string::String,
             >,
             id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<super::MessageLinks, ::std::string::String>,
             nested_level: ::std::result::Result<i32, ::std::string::String>,
             properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::FileChatUserMessageResourceType,
                 ::std::string::String,
@@ -5535,9 +10428,11 @@ after this one, `first` and `last` if there is more than one page.
                     file: Err("no value supplied for file".to_string()),
                     group_tag: Ok(Default::default()),
                     id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
                     links: Err("no value supplied for links".to_string()),
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
                     type_: Ok(super::defaults::file_chat_user_message_resource_type()),
                     user: Err("no value supplied for user".to_string()),
                 }
@@ -5602,6 +10497,20 @@ after this one, `first` and `last` if there is more than one page.
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
                 self
             }
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_edited_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
             pub fn links<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::MessageLinks>,
@@ -5635,6 +10544,18 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
                     });
                 self
             }
@@ -5675,9 +10596,11 @@ after this one, `first` and `last` if there is more than one page.
                     file: value.file?,
                     group_tag: value.group_tag?,
                     id: value.id?,
+                    last_edited_time: value.last_edited_time?,
                     links: value.links?,
                     nested_level: value.nested_level?,
                     properties: value.properties?,
+                    replies_count: value.replies_count?,
                     type_: value.type_?,
                     user: value.user?,
                 })
@@ -5692,11 +10615,227 @@ after this one, `first` and `last` if there is more than one page.
                     file: Ok(value.file),
                     group_tag: Ok(value.group_tag),
                     id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
                     links: Ok(value.links),
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
                     type_: Ok(value.type_),
                     user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FileImport {
+            content_type: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            name: ::std::result::Result<::std::string::String, ::std::string::String>,
+            size: ::std::result::Result<i64, ::std::string::String>,
+            url: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for FileImport {
+            fn default() -> Self {
+                Self {
+                    content_type: Err("no value supplied for content_type".to_string()),
+                    id: Ok(Default::default()),
+                    idempotency_key: Ok(Default::default()),
+                    name: Err("no value supplied for name".to_string()),
+                    size: Err("no value supplied for size".to_string()),
+                    url: Err("no value supplied for url".to_string()),
+                }
+            }
+        }
+        impl FileImport {
+            pub fn content_type<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.content_type = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for content_type: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+            pub fn size<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.size = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for size: {e}")
+                    });
+                self
+            }
+            pub fn url<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.url = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for url: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FileImport> for super::FileImport {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FileImport,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    content_type: value.content_type?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    name: value.name?,
+                    size: value.size?,
+                    url: value.url?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FileImport> for FileImport {
+            fn from(value: super::FileImport) -> Self {
+                Self {
+                    content_type: Ok(value.content_type),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    name: Ok(value.name),
+                    size: Ok(value.size),
+                    url: Ok(value.url),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct FileMessageUpload {
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            username: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for FileMessageUpload {
+            fn default() -> Self {
+                Self {
+                    group_tag: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                    username: Ok(Default::default()),
+                }
+            }
+        }
+        impl FileMessageUpload {
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn username<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.username = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for username: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FileMessageUpload> for super::FileMessageUpload {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FileMessageUpload,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    group_tag: value.group_tag?,
+                    properties: value.properties?,
+                    username: value.username?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FileMessageUpload> for FileMessageUpload {
+            fn from(value: super::FileMessageUpload) -> Self {
+                Self {
+                    group_tag: Ok(value.group_tag),
+                    properties: Ok(value.properties),
+                    username: Ok(value.username),
                 }
             }
         }
@@ -5813,6 +10952,206 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct FileSystemMessageProperties {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            file: ::std::result::Result<super::FileProperties, ::std::string::String>,
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            nested_level: ::std::result::Result<i32, ::std::string::String>,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::FileSystemMessagePropertiesType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for FileSystemMessageProperties {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    file: Err("no value supplied for file".to_string()),
+                    group_tag: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
+                    nested_level: Err("no value supplied for nested_level".to_string()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
+                    type_: Ok(super::defaults::file_system_message_properties_type()),
+                }
+            }
+        }
+        impl FileSystemMessageProperties {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn file<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::FileProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.file = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for file: {e}")
+                    });
+                self
+            }
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_edited_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn nested_level<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.nested_level = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for nested_level: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Properties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::FileSystemMessagePropertiesType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<FileSystemMessageProperties>
+        for super::FileSystemMessageProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: FileSystemMessageProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    file: value.file?,
+                    group_tag: value.group_tag?,
+                    id: value.id?,
+                    last_edited_time: value.last_edited_time?,
+                    nested_level: value.nested_level?,
+                    properties: value.properties?,
+                    replies_count: value.replies_count?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::FileSystemMessageProperties>
+        for FileSystemMessageProperties {
+            fn from(value: super::FileSystemMessageProperties) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    file: Ok(value.file),
+                    group_tag: Ok(value.group_tag),
+                    id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
+                    nested_level: Ok(value.nested_level),
+                    properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct FileSystemMessageResource {
             channel_id: ::std::result::Result<i64, ::std::string::String>,
             created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
@@ -5822,9 +11161,17 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::string::String,
             >,
             id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<super::MessageLinks, ::std::string::String>,
             nested_level: ::std::result::Result<i32, ::std::string::String>,
             properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::FileSystemMessageResourceType,
                 ::std::string::String,
@@ -5838,9 +11185,11 @@ after this one, `first` and `last` if there is more than one page.
                     file: Err("no value supplied for file".to_string()),
                     group_tag: Ok(Default::default()),
                     id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
                     links: Err("no value supplied for links".to_string()),
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
                     type_: Ok(super::defaults::file_system_message_resource_type()),
                 }
             }
@@ -5904,6 +11253,20 @@ after this one, `first` and `last` if there is more than one page.
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
                 self
             }
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_edited_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
             pub fn links<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::MessageLinks>,
@@ -5940,6 +11303,18 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::FileSystemMessageResourceType>,
@@ -5965,9 +11340,11 @@ after this one, `first` and `last` if there is more than one page.
                     file: value.file?,
                     group_tag: value.group_tag?,
                     id: value.id?,
+                    last_edited_time: value.last_edited_time?,
                     links: value.links?,
                     nested_level: value.nested_level?,
                     properties: value.properties?,
+                    replies_count: value.replies_count?,
                     type_: value.type_?,
                 })
             }
@@ -5981,9 +11358,11 @@ after this one, `first` and `last` if there is more than one page.
                     file: Ok(value.file),
                     group_tag: Ok(value.group_tag),
                     id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
                     links: Ok(value.links),
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
                     type_: Ok(value.type_),
                 }
             }
@@ -6243,9 +11622,17 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::string::String,
             >,
             id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<super::MessageLinks, ::std::string::String>,
             nested_level: ::std::result::Result<i32, ::std::string::String>,
             properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
         }
         impl ::std::default::Default for MessageBase {
             fn default() -> Self {
@@ -6254,9 +11641,11 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: Err("no value supplied for created_time".to_string()),
                     group_tag: Ok(Default::default()),
                     id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
                     links: Err("no value supplied for links".to_string()),
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
                 }
             }
         }
@@ -6307,6 +11696,20 @@ after this one, `first` and `last` if there is more than one page.
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
                 self
             }
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_edited_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
             pub fn links<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::MessageLinks>,
@@ -6343,6 +11746,18 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
+                    });
+                self
+            }
         }
         impl ::std::convert::TryFrom<MessageBase> for super::MessageBase {
             type Error = super::error::ConversionError;
@@ -6354,9 +11769,11 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: value.created_time?,
                     group_tag: value.group_tag?,
                     id: value.id?,
+                    last_edited_time: value.last_edited_time?,
                     links: value.links?,
                     nested_level: value.nested_level?,
                     properties: value.properties?,
+                    replies_count: value.replies_count?,
                 })
             }
         }
@@ -6367,9 +11784,225 @@ after this one, `first` and `last` if there is more than one page.
                     created_time: Ok(value.created_time),
                     group_tag: Ok(value.group_tag),
                     id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
                     links: Ok(value.links),
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageImportBase {
+            body: ::std::result::Result<::std::string::String, ::std::string::String>,
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessageImportBase {
+            fn default() -> Self {
+                Self {
+                    body: Err("no value supplied for body".to_string()),
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    group_tag: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    idempotency_key: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                }
+            }
+        }
+        impl MessageImportBase {
+            pub fn body<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageImportBase> for super::MessageImportBase {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageImportBase,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    body: value.body?,
+                    channel_id: value.channel_id?,
+                    group_tag: value.group_tag?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    properties: value.properties?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageImportBase> for MessageImportBase {
+            fn from(value: super::MessageImportBase) -> Self {
+                Self {
+                    body: Ok(value.body),
+                    channel_id: Ok(value.channel_id),
+                    group_tag: Ok(value.group_tag),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    properties: Ok(value.properties),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageLinkProperties {
+            end_position: ::std::result::Result<i32, ::std::string::String>,
+            source: ::std::result::Result<::std::string::String, ::std::string::String>,
+            start_position: ::std::result::Result<i32, ::std::string::String>,
+        }
+        impl ::std::default::Default for MessageLinkProperties {
+            fn default() -> Self {
+                Self {
+                    end_position: Err("no value supplied for end_position".to_string()),
+                    source: Err("no value supplied for source".to_string()),
+                    start_position: Err(
+                        "no value supplied for start_position".to_string(),
+                    ),
+                }
+            }
+        }
+        impl MessageLinkProperties {
+            pub fn end_position<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.end_position = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for end_position: {e}")
+                    });
+                self
+            }
+            pub fn source<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.source = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for source: {e}")
+                    });
+                self
+            }
+            pub fn start_position<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.start_position = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for start_position: {e}"
+                        )
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageLinkProperties>
+        for super::MessageLinkProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageLinkProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    end_position: value.end_position?,
+                    source: value.source?,
+                    start_position: value.start_position?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageLinkProperties>
+        for MessageLinkProperties {
+            fn from(value: super::MessageLinkProperties) -> Self {
+                Self {
+                    end_position: Ok(value.end_position),
+                    source: Ok(value.source),
+                    start_position: Ok(value.start_position),
                 }
             }
         }
@@ -6377,7 +12010,19 @@ after this one, `first` and `last` if there is more than one page.
         pub struct MessageLinks {
             application: ::std::result::Result<super::Link, ::std::string::String>,
             channel: ::std::result::Result<super::Link, ::std::string::String>,
+            read_receipts: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
+            replies: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
             self_: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
+            thread: ::std::result::Result<
                 ::std::option::Option<super::Link>,
                 ::std::string::String,
             >,
@@ -6391,7 +12036,10 @@ after this one, `first` and `last` if there is more than one page.
                 Self {
                     application: Err("no value supplied for application".to_string()),
                     channel: Err("no value supplied for channel".to_string()),
+                    read_receipts: Ok(Default::default()),
+                    replies: Ok(Default::default()),
                     self_: Ok(Default::default()),
+                    thread: Ok(Default::default()),
                     user: Ok(Default::default()),
                 }
             }
@@ -6421,6 +12069,30 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn read_receipts<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.read_receipts = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for read_receipts: {e}")
+                    });
+                self
+            }
+            pub fn replies<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies: {e}")
+                    });
+                self
+            }
             pub fn self_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
@@ -6430,6 +12102,18 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for self_: {e}")
+                    });
+                self
+            }
+            pub fn thread<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.thread = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for thread: {e}")
                     });
                 self
             }
@@ -6454,7 +12138,10 @@ after this one, `first` and `last` if there is more than one page.
                 Ok(Self {
                     application: value.application?,
                     channel: value.channel?,
+                    read_receipts: value.read_receipts?,
+                    replies: value.replies?,
                     self_: value.self_?,
+                    thread: value.thread?,
                     user: value.user?,
                 })
             }
@@ -6464,7 +12151,629 @@ after this one, `first` and `last` if there is more than one page.
                 Self {
                     application: Ok(value.application),
                     channel: Ok(value.channel),
+                    read_receipts: Ok(value.read_receipts),
+                    replies: Ok(value.replies),
                     self_: Ok(value.self_),
+                    thread: Ok(value.thread),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageMentionBase {
+            end_position: ::std::result::Result<i32, ::std::string::String>,
+            start_position: ::std::result::Result<i32, ::std::string::String>,
+            tag: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for MessageMentionBase {
+            fn default() -> Self {
+                Self {
+                    end_position: Err("no value supplied for end_position".to_string()),
+                    start_position: Err(
+                        "no value supplied for start_position".to_string(),
+                    ),
+                    tag: Err("no value supplied for tag".to_string()),
+                }
+            }
+        }
+        impl MessageMentionBase {
+            pub fn end_position<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.end_position = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for end_position: {e}")
+                    });
+                self
+            }
+            pub fn start_position<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.start_position = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for start_position: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for tag: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageMentionBase> for super::MessageMentionBase {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageMentionBase,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    end_position: value.end_position?,
+                    start_position: value.start_position?,
+                    tag: value.tag?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageMentionBase> for MessageMentionBase {
+            fn from(value: super::MessageMentionBase) -> Self {
+                Self {
+                    end_position: Ok(value.end_position),
+                    start_position: Ok(value.start_position),
+                    tag: Ok(value.tag),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageMentionChannelProperties {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            creator: ::std::result::Result<
+                ::std::option::Option<super::ChatUserProperties>,
+                ::std::string::String,
+            >,
+            display_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            type_: ::std::result::Result<
+                crate::generated::wire::ChannelType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessageMentionChannelProperties {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    creator: Ok(Default::default()),
+                    display_name: Ok(Default::default()),
+                    id: Err("no value supplied for id".to_string()),
+                    name: Ok(Default::default()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    type_: Err("no value supplied for type_".to_string()),
+                }
+            }
+        }
+        impl MessageMentionChannelProperties {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn creator<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<super::ChatUserProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.creator = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for creator: {e}")
+                    });
+                self
+            }
+            pub fn display_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for display_name: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Properties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ChannelType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageMentionChannelProperties>
+        for super::MessageMentionChannelProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageMentionChannelProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    creator: value.creator?,
+                    display_name: value.display_name?,
+                    id: value.id?,
+                    name: value.name?,
+                    properties: value.properties?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageMentionChannelProperties>
+        for MessageMentionChannelProperties {
+            fn from(value: super::MessageMentionChannelProperties) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    creator: Ok(value.creator),
+                    display_name: Ok(value.display_name),
+                    id: Ok(value.id),
+                    name: Ok(value.name),
+                    properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessagePropertiesBase {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            nested_level: ::std::result::Result<i32, ::std::string::String>,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessagePropertiesBase {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    group_tag: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
+                    nested_level: Err("no value supplied for nested_level".to_string()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
+                }
+            }
+        }
+        impl MessagePropertiesBase {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_edited_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn nested_level<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.nested_level = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for nested_level: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Properties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessagePropertiesBase>
+        for super::MessagePropertiesBase {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessagePropertiesBase,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    group_tag: value.group_tag?,
+                    id: value.id?,
+                    last_edited_time: value.last_edited_time?,
+                    nested_level: value.nested_level?,
+                    properties: value.properties?,
+                    replies_count: value.replies_count?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessagePropertiesBase>
+        for MessagePropertiesBase {
+            fn from(value: super::MessagePropertiesBase) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    group_tag: Ok(value.group_tag),
+                    id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
+                    nested_level: Ok(value.nested_level),
+                    properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessagePropertiesPatch {
+            body: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessagePropertiesPatch {
+            fn default() -> Self {
+                Self {
+                    body: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                }
+            }
+        }
+        impl MessagePropertiesPatch {
+            pub fn body<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessagePropertiesPatch>
+        for super::MessagePropertiesPatch {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessagePropertiesPatch,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    body: value.body?,
+                    properties: value.properties?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessagePropertiesPatch>
+        for MessagePropertiesPatch {
+            fn from(value: super::MessagePropertiesPatch) -> Self {
+                Self {
+                    body: Ok(value.body),
+                    properties: Ok(value.properties),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageReadReceiptLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            message: ::std::result::Result<super::Link, ::std::string::String>,
+            user: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for MessageReadReceiptLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl MessageReadReceiptLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageReadReceiptLinks>
+        for super::MessageReadReceiptLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageReadReceiptLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    message: value.message?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageReadReceiptLinks>
+        for MessageReadReceiptLinks {
+            fn from(value: super::MessageReadReceiptLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    message: Ok(value.message),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageReadReceiptResource {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            links: ::std::result::Result<
+                super::MessageReadReceiptLinks,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                super::ChatUserProperties,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessageReadReceiptResource {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl MessageReadReceiptResource {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessageReadReceiptLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageReadReceiptResource>
+        for super::MessageReadReceiptResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageReadReceiptResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    links: value.links?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageReadReceiptResource>
+        for MessageReadReceiptResource {
+            fn from(value: super::MessageReadReceiptResource) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    links: Ok(value.links),
                     user: Ok(value.user),
                 }
             }
@@ -6590,6 +12899,10 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::string::String,
             >,
             id: ::std::result::Result<i64, ::std::string::String>,
+            last_received_message: ::std::result::Result<
+                ::std::option::Option<crate::generated::wire::MessageProperties>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<super::ChannelLinks, ::std::string::String>,
             name: ::std::result::Result<::std::string::String, ::std::string::String>,
             properties: ::std::result::Result<super::Properties, ::std::string::String>,
@@ -6605,6 +12918,7 @@ after this one, `first` and `last` if there is more than one page.
                     creator: Ok(Default::default()),
                     display_name: Err("no value supplied for display_name".to_string()),
                     id: Err("no value supplied for id".to_string()),
+                    last_received_message: Ok(Default::default()),
                     links: Err("no value supplied for links".to_string()),
                     name: Err("no value supplied for name".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
@@ -6659,6 +12973,22 @@ after this one, `first` and `last` if there is more than one page.
                 self.id = value
                     .try_into()
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_received_message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<crate::generated::wire::MessageProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_received_message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_received_message: {e}"
+                        )
+                    });
                 self
             }
             pub fn links<T>(mut self, value: T) -> Self
@@ -6721,6 +13051,7 @@ after this one, `first` and `last` if there is more than one page.
                     creator: value.creator?,
                     display_name: value.display_name?,
                     id: value.id?,
+                    last_received_message: value.last_received_message?,
                     links: value.links?,
                     name: value.name?,
                     properties: value.properties?,
@@ -6735,6 +13066,7 @@ after this one, `first` and `last` if there is more than one page.
                     creator: Ok(value.creator),
                     display_name: Ok(value.display_name),
                     id: Ok(value.id),
+                    last_received_message: Ok(value.last_received_message),
                     links: Ok(value.links),
                     name: Ok(value.name),
                     properties: Ok(value.properties),
@@ -6952,6 +13284,132 @@ after this one, `first` and `last` if there is more than one page.
                     total_elements: Ok(value.total_elements),
                     total_pages: Ok(value.total_pages),
                 }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelApplicationJobResource {
+            embedded: ::std::result::Result<
+                super::PagedModelApplicationJobResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::PageLinks, ::std::string::String>,
+            page: ::std::result::Result<super::PageMetadata, ::std::string::String>,
+        }
+        impl ::std::default::Default for PagedModelApplicationJobResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl PagedModelApplicationJobResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::PagedModelApplicationJobResourceEmbedded,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelApplicationJobResource>
+        for super::PagedModelApplicationJobResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelApplicationJobResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelApplicationJobResource>
+        for PagedModelApplicationJobResource {
+            fn from(value: super::PagedModelApplicationJobResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelApplicationJobResourceEmbedded {
+            jobs: ::std::result::Result<
+                ::std::vec::Vec<super::ApplicationJobResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PagedModelApplicationJobResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    jobs: Err("no value supplied for jobs".to_string()),
+                }
+            }
+        }
+        impl PagedModelApplicationJobResourceEmbedded {
+            pub fn jobs<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::ApplicationJobResource>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.jobs = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for jobs: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelApplicationJobResourceEmbedded>
+        for super::PagedModelApplicationJobResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelApplicationJobResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { jobs: value.jobs? })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelApplicationJobResourceEmbedded>
+        for PagedModelApplicationJobResourceEmbedded {
+            fn from(value: super::PagedModelApplicationJobResourceEmbedded) -> Self {
+                Self { jobs: Ok(value.jobs) }
             }
         }
         #[derive(Clone, Debug)]
@@ -7337,6 +13795,130 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct PagedModelChatSessionResource {
+            embedded: ::std::result::Result<
+                super::PagedModelChatSessionResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::PageLinks, ::std::string::String>,
+            page: ::std::result::Result<super::PageMetadata, ::std::string::String>,
+        }
+        impl ::std::default::Default for PagedModelChatSessionResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl PagedModelChatSessionResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PagedModelChatSessionResourceEmbedded>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelChatSessionResource>
+        for super::PagedModelChatSessionResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelChatSessionResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelChatSessionResource>
+        for PagedModelChatSessionResource {
+            fn from(value: super::PagedModelChatSessionResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelChatSessionResourceEmbedded {
+            sessions: ::std::result::Result<
+                ::std::vec::Vec<super::ChatSessionResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PagedModelChatSessionResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    sessions: Err("no value supplied for sessions".to_string()),
+                }
+            }
+        }
+        impl PagedModelChatSessionResourceEmbedded {
+            pub fn sessions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::ChatSessionResource>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sessions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sessions: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelChatSessionResourceEmbedded>
+        for super::PagedModelChatSessionResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelChatSessionResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { sessions: value.sessions? })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelChatSessionResourceEmbedded>
+        for PagedModelChatSessionResourceEmbedded {
+            fn from(value: super::PagedModelChatSessionResourceEmbedded) -> Self {
+                Self {
+                    sessions: Ok(value.sessions),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct PagedModelChatUserResource {
             embedded: ::std::result::Result<
                 super::PagedModelChatUserResourceEmbedded,
@@ -7459,6 +14041,441 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct PagedModelChatUserSessionResource {
+            embedded: ::std::result::Result<
+                super::PagedModelChatUserSessionResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::PageLinks, ::std::string::String>,
+            page: ::std::result::Result<super::PageMetadata, ::std::string::String>,
+        }
+        impl ::std::default::Default for PagedModelChatUserSessionResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl PagedModelChatUserSessionResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::PagedModelChatUserSessionResourceEmbedded,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelChatUserSessionResource>
+        for super::PagedModelChatUserSessionResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelChatUserSessionResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelChatUserSessionResource>
+        for PagedModelChatUserSessionResource {
+            fn from(value: super::PagedModelChatUserSessionResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelChatUserSessionResourceEmbedded {
+            sessions: ::std::result::Result<
+                ::std::vec::Vec<super::ChatUserSessionResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PagedModelChatUserSessionResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    sessions: Err("no value supplied for sessions".to_string()),
+                }
+            }
+        }
+        impl PagedModelChatUserSessionResourceEmbedded {
+            pub fn sessions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::ChatUserSessionResource>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.sessions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for sessions: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelChatUserSessionResourceEmbedded>
+        for super::PagedModelChatUserSessionResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelChatUserSessionResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { sessions: value.sessions? })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelChatUserSessionResourceEmbedded>
+        for PagedModelChatUserSessionResourceEmbedded {
+            fn from(value: super::PagedModelChatUserSessionResourceEmbedded) -> Self {
+                Self {
+                    sessions: Ok(value.sessions),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelMessageReadReceiptResource {
+            embedded: ::std::result::Result<
+                super::PagedModelMessageReadReceiptResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::PageLinks, ::std::string::String>,
+            page: ::std::result::Result<super::PageMetadata, ::std::string::String>,
+        }
+        impl ::std::default::Default for PagedModelMessageReadReceiptResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl PagedModelMessageReadReceiptResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::PagedModelMessageReadReceiptResourceEmbedded,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelMessageReadReceiptResource>
+        for super::PagedModelMessageReadReceiptResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelMessageReadReceiptResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelMessageReadReceiptResource>
+        for PagedModelMessageReadReceiptResource {
+            fn from(value: super::PagedModelMessageReadReceiptResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelMessageReadReceiptResourceEmbedded {
+            receipts: ::std::result::Result<
+                ::std::vec::Vec<super::MessageReadReceiptResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PagedModelMessageReadReceiptResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    receipts: Err("no value supplied for receipts".to_string()),
+                }
+            }
+        }
+        impl PagedModelMessageReadReceiptResourceEmbedded {
+            pub fn receipts<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::MessageReadReceiptResource>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.receipts = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for receipts: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelMessageReadReceiptResourceEmbedded>
+        for super::PagedModelMessageReadReceiptResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelMessageReadReceiptResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { receipts: value.receipts? })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelMessageReadReceiptResourceEmbedded>
+        for PagedModelMessageReadReceiptResourceEmbedded {
+            fn from(value: super::PagedModelMessageReadReceiptResourceEmbedded) -> Self {
+                Self {
+                    receipts: Ok(value.receipts),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PrivateChannelImport {
+            creator: ::std::result::Result<
+                ::std::option::Option<super::Username>,
+                ::std::string::String,
+            >,
+            display_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            members: ::std::result::Result<
+                ::std::vec::Vec<super::Username>,
+                ::std::string::String,
+            >,
+            name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::PrivateChannelImportType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PrivateChannelImport {
+            fn default() -> Self {
+                Self {
+                    creator: Ok(Default::default()),
+                    display_name: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    idempotency_key: Ok(Default::default()),
+                    members: Ok(Default::default()),
+                    name: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                    type_: Ok(super::defaults::private_channel_import_type()),
+                }
+            }
+        }
+        impl PrivateChannelImport {
+            pub fn creator<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Username>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.creator = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for creator: {e}")
+                    });
+                self
+            }
+            pub fn display_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for display_name: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn members<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::Username>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.members = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for members: {e}")
+                    });
+                self
+            }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PrivateChannelImportType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PrivateChannelImport>
+        for super::PrivateChannelImport {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PrivateChannelImport,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    creator: value.creator?,
+                    display_name: value.display_name?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    members: value.members?,
+                    name: value.name?,
+                    properties: value.properties?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PrivateChannelImport> for PrivateChannelImport {
+            fn from(value: super::PrivateChannelImport) -> Self {
+                Self {
+                    creator: Ok(value.creator),
+                    display_name: Ok(value.display_name),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    members: Ok(value.members),
+                    name: Ok(value.name),
+                    properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct PrivateChannelResource {
             created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
             creator: ::std::result::Result<
@@ -7470,6 +14487,10 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::string::String,
             >,
             id: ::std::result::Result<i64, ::std::string::String>,
+            last_received_message: ::std::result::Result<
+                ::std::option::Option<crate::generated::wire::MessageProperties>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<super::ChannelLinks, ::std::string::String>,
             name: ::std::result::Result<::std::string::String, ::std::string::String>,
             properties: ::std::result::Result<super::Properties, ::std::string::String>,
@@ -7485,6 +14506,7 @@ after this one, `first` and `last` if there is more than one page.
                     creator: Ok(Default::default()),
                     display_name: Err("no value supplied for display_name".to_string()),
                     id: Err("no value supplied for id".to_string()),
+                    last_received_message: Ok(Default::default()),
                     links: Err("no value supplied for links".to_string()),
                     name: Err("no value supplied for name".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
@@ -7539,6 +14561,22 @@ after this one, `first` and `last` if there is more than one page.
                 self.id = value
                     .try_into()
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_received_message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<crate::generated::wire::MessageProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_received_message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_received_message: {e}"
+                        )
+                    });
                 self
             }
             pub fn links<T>(mut self, value: T) -> Self
@@ -7601,6 +14639,7 @@ after this one, `first` and `last` if there is more than one page.
                     creator: value.creator?,
                     display_name: value.display_name?,
                     id: value.id?,
+                    last_received_message: value.last_received_message?,
                     links: value.links?,
                     name: value.name?,
                     properties: value.properties?,
@@ -7616,7 +14655,187 @@ after this one, `first` and `last` if there is more than one page.
                     creator: Ok(value.creator),
                     display_name: Ok(value.display_name),
                     id: Ok(value.id),
+                    last_received_message: Ok(value.last_received_message),
                     links: Ok(value.links),
+                    name: Ok(value.name),
+                    properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PublicChannelImport {
+            creator: ::std::result::Result<
+                ::std::option::Option<super::Username>,
+                ::std::string::String,
+            >,
+            display_name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            members: ::std::result::Result<
+                ::std::vec::Vec<super::Username>,
+                ::std::string::String,
+            >,
+            name: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::PublicChannelImportType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PublicChannelImport {
+            fn default() -> Self {
+                Self {
+                    creator: Ok(Default::default()),
+                    display_name: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    idempotency_key: Ok(Default::default()),
+                    members: Ok(Default::default()),
+                    name: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                    type_: Ok(super::defaults::public_channel_import_type()),
+                }
+            }
+        }
+        impl PublicChannelImport {
+            pub fn creator<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Username>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.creator = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for creator: {e}")
+                    });
+                self
+            }
+            pub fn display_name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.display_name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for display_name: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn members<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::Username>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.members = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for members: {e}")
+                    });
+                self
+            }
+            pub fn name<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.name = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for name: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PublicChannelImportType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PublicChannelImport>
+        for super::PublicChannelImport {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PublicChannelImport,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    creator: value.creator?,
+                    display_name: value.display_name?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    members: value.members?,
+                    name: value.name?,
+                    properties: value.properties?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PublicChannelImport> for PublicChannelImport {
+            fn from(value: super::PublicChannelImport) -> Self {
+                Self {
+                    creator: Ok(value.creator),
+                    display_name: Ok(value.display_name),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    members: Ok(value.members),
                     name: Ok(value.name),
                     properties: Ok(value.properties),
                     type_: Ok(value.type_),
@@ -7635,6 +14854,10 @@ after this one, `first` and `last` if there is more than one page.
                 ::std::string::String,
             >,
             id: ::std::result::Result<i64, ::std::string::String>,
+            last_received_message: ::std::result::Result<
+                ::std::option::Option<crate::generated::wire::MessageProperties>,
+                ::std::string::String,
+            >,
             links: ::std::result::Result<super::ChannelLinks, ::std::string::String>,
             name: ::std::result::Result<::std::string::String, ::std::string::String>,
             properties: ::std::result::Result<super::Properties, ::std::string::String>,
@@ -7650,6 +14873,7 @@ after this one, `first` and `last` if there is more than one page.
                     creator: Ok(Default::default()),
                     display_name: Err("no value supplied for display_name".to_string()),
                     id: Err("no value supplied for id".to_string()),
+                    last_received_message: Ok(Default::default()),
                     links: Err("no value supplied for links".to_string()),
                     name: Err("no value supplied for name".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
@@ -7704,6 +14928,22 @@ after this one, `first` and `last` if there is more than one page.
                 self.id = value
                     .try_into()
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_received_message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::option::Option<crate::generated::wire::MessageProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_received_message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_received_message: {e}"
+                        )
+                    });
                 self
             }
             pub fn links<T>(mut self, value: T) -> Self
@@ -7766,6 +15006,7 @@ after this one, `first` and `last` if there is more than one page.
                     creator: value.creator?,
                     display_name: value.display_name?,
                     id: value.id?,
+                    last_received_message: value.last_received_message?,
                     links: value.links?,
                     name: value.name?,
                     properties: value.properties?,
@@ -7781,6 +15022,7 @@ after this one, `first` and `last` if there is more than one page.
                     creator: Ok(value.creator),
                     display_name: Ok(value.display_name),
                     id: Ok(value.id),
+                    last_received_message: Ok(value.last_received_message),
                     links: Ok(value.links),
                     name: Ok(value.name),
                     properties: Ok(value.properties),
@@ -7877,15 +15119,198 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ReplyThreadKeystrokesLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            channel: ::std::result::Result<super::Link, ::std::string::String>,
+            thread: ::std::result::Result<super::Link, ::std::string::String>,
+            user: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for ReplyThreadKeystrokesLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    channel: Err("no value supplied for channel".to_string()),
+                    thread: Err("no value supplied for thread".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl ReplyThreadKeystrokesLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn thread<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.thread = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for thread: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ReplyThreadKeystrokesLinks>
+        for super::ReplyThreadKeystrokesLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ReplyThreadKeystrokesLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    channel: value.channel?,
+                    thread: value.thread?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ReplyThreadKeystrokesLinks>
+        for ReplyThreadKeystrokesLinks {
+            fn from(value: super::ReplyThreadKeystrokesLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    channel: Ok(value.channel),
+                    thread: Ok(value.thread),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ReplyThreadKeystrokesResource {
+            keys: ::std::result::Result<::std::string::String, ::std::string::String>,
+            links: ::std::result::Result<
+                super::ReplyThreadKeystrokesLinks,
+                ::std::string::String,
+            >,
+            username: ::std::result::Result<
+                ::std::string::String,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ReplyThreadKeystrokesResource {
+            fn default() -> Self {
+                Self {
+                    keys: Err("no value supplied for keys".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    username: Err("no value supplied for username".to_string()),
+                }
+            }
+        }
+        impl ReplyThreadKeystrokesResource {
+            pub fn keys<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.keys = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for keys: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ReplyThreadKeystrokesLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn username<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.username = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for username: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ReplyThreadKeystrokesResource>
+        for super::ReplyThreadKeystrokesResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ReplyThreadKeystrokesResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    keys: value.keys?,
+                    links: value.links?,
+                    username: value.username?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ReplyThreadKeystrokesResource>
+        for ReplyThreadKeystrokesResource {
+            fn from(value: super::ReplyThreadKeystrokesResource) -> Self {
+                Self {
+                    keys: Ok(value.keys),
+                    links: Ok(value.links),
+                    username: Ok(value.username),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ReplyThreadLinks {
             application: ::std::result::Result<super::Link, ::std::string::String>,
             channel: ::std::result::Result<super::Link, ::std::string::String>,
+            message: ::std::result::Result<
+                ::std::option::Option<super::Link>,
+                ::std::string::String,
+            >,
+            messages: ::std::result::Result<super::Link, ::std::string::String>,
+            self_: ::std::result::Result<super::Link, ::std::string::String>,
         }
         impl ::std::default::Default for ReplyThreadLinks {
             fn default() -> Self {
                 Self {
                     application: Err("no value supplied for application".to_string()),
                     channel: Err("no value supplied for channel".to_string()),
+                    message: Ok(Default::default()),
+                    messages: Err("no value supplied for messages".to_string()),
+                    self_: Err("no value supplied for self_".to_string()),
                 }
             }
         }
@@ -7914,6 +15339,42 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Link>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for messages: {e}")
+                    });
+                self
+            }
+            pub fn self_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.self_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for self_: {e}")
+                    });
+                self
+            }
         }
         impl ::std::convert::TryFrom<ReplyThreadLinks> for super::ReplyThreadLinks {
             type Error = super::error::ConversionError;
@@ -7923,6 +15384,9 @@ after this one, `first` and `last` if there is more than one page.
                 Ok(Self {
                     application: value.application?,
                     channel: value.channel?,
+                    message: value.message?,
+                    messages: value.messages?,
+                    self_: value.self_?,
                 })
             }
         }
@@ -7931,7 +15395,53 @@ after this one, `first` and `last` if there is more than one page.
                 Self {
                     application: Ok(value.application),
                     channel: Ok(value.channel),
+                    message: Ok(value.message),
+                    messages: Ok(value.messages),
+                    self_: Ok(value.self_),
                 }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct SecretResource {
+            secret: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for SecretResource {
+            fn default() -> Self {
+                Self {
+                    secret: Err("no value supplied for secret".to_string()),
+                }
+            }
+        }
+        impl SecretResource {
+            pub fn secret<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.secret = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for secret: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<SecretResource> for super::SecretResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: SecretResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { secret: value.secret? })
+            }
+        }
+        impl ::std::convert::From<super::SecretResource> for SecretResource {
+            fn from(value: super::SecretResource) -> Self {
+                Self { secret: Ok(value.secret) }
             }
         }
         #[derive(Clone, Debug)]
@@ -8044,44 +15554,46 @@ after this one, `first` and `last` if there is more than one page.
             }
         }
         #[derive(Clone, Debug)]
-        pub struct TextChatUserMessageResource {
+        pub struct TextChatUserMessageImport {
             body: ::std::result::Result<::std::string::String, ::std::string::String>,
             channel_id: ::std::result::Result<i64, ::std::string::String>,
-            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
             group_tag: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
-            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
-            links: ::std::result::Result<super::MessageLinks, ::std::string::String>,
-            nested_level: ::std::result::Result<i32, ::std::string::String>,
-            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
-                super::TextChatUserMessageResourceType,
+                super::TextChatUserMessageImportType,
                 ::std::string::String,
             >,
-            user: ::std::result::Result<
-                super::ChatUserProperties,
-                ::std::string::String,
-            >,
+            user: ::std::result::Result<super::Username, ::std::string::String>,
         }
-        impl ::std::default::Default for TextChatUserMessageResource {
+        impl ::std::default::Default for TextChatUserMessageImport {
             fn default() -> Self {
                 Self {
                     body: Err("no value supplied for body".to_string()),
                     channel_id: Err("no value supplied for channel_id".to_string()),
-                    created_time: Err("no value supplied for created_time".to_string()),
                     group_tag: Ok(Default::default()),
                     id: Ok(Default::default()),
-                    links: Err("no value supplied for links".to_string()),
-                    nested_level: Err("no value supplied for nested_level".to_string()),
-                    properties: Err("no value supplied for properties".to_string()),
-                    type_: Ok(super::defaults::text_chat_user_message_resource_type()),
+                    idempotency_key: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                    type_: Ok(super::defaults::text_chat_user_message_import_type()),
                     user: Err("no value supplied for user".to_string()),
                 }
             }
         }
-        impl TextChatUserMessageResource {
+        impl TextChatUserMessageImport {
             pub fn body<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::string::String>,
@@ -8091,6 +15603,207 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::TextChatUserMessageImportType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Username>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TextChatUserMessageImport>
+        for super::TextChatUserMessageImport {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TextChatUserMessageImport,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    body: value.body?,
+                    channel_id: value.channel_id?,
+                    group_tag: value.group_tag?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    properties: value.properties?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TextChatUserMessageImport>
+        for TextChatUserMessageImport {
+            fn from(value: super::TextChatUserMessageImport) -> Self {
+                Self {
+                    body: Ok(value.body),
+                    channel_id: Ok(value.channel_id),
+                    group_tag: Ok(value.group_tag),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TextChatUserMessageProperties {
+            body: ::std::result::Result<::std::string::String, ::std::string::String>,
+            body_links: ::std::result::Result<
+                ::std::vec::Vec<super::MessageLinkProperties>,
+                ::std::string::String,
+            >,
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            mentions: ::std::result::Result<
+                ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+                ::std::string::String,
+            >,
+            nested_level: ::std::result::Result<i32, ::std::string::String>,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::TextChatUserMessagePropertiesType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                super::ChatUserProperties,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for TextChatUserMessageProperties {
+            fn default() -> Self {
+                Self {
+                    body: Err("no value supplied for body".to_string()),
+                    body_links: Ok(Default::default()),
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    group_tag: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
+                    mentions: Ok(Default::default()),
+                    nested_level: Err("no value supplied for nested_level".to_string()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
+                    type_: Ok(super::defaults::text_chat_user_message_properties_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl TextChatUserMessageProperties {
+            pub fn body<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn body_links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::MessageLinkProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body_links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body_links: {e}")
                     });
                 self
             }
@@ -8140,15 +15853,31 @@ after this one, `first` and `last` if there is more than one page.
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
                 self
             }
-            pub fn links<T>(mut self, value: T) -> Self
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<super::MessageLinks>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
                 T::Error: ::std::fmt::Display,
             {
-                self.links = value
+                self.last_edited_time = value
                     .try_into()
                     .map_err(|e| {
-                        format!("error converting supplied value for links: {e}")
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn mentions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.mentions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for mentions: {e}")
                     });
                 self
             }
@@ -8173,6 +15902,293 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::TextChatUserMessagePropertiesType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TextChatUserMessageProperties>
+        for super::TextChatUserMessageProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TextChatUserMessageProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    body: value.body?,
+                    body_links: value.body_links?,
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    group_tag: value.group_tag?,
+                    id: value.id?,
+                    last_edited_time: value.last_edited_time?,
+                    mentions: value.mentions?,
+                    nested_level: value.nested_level?,
+                    properties: value.properties?,
+                    replies_count: value.replies_count?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TextChatUserMessageProperties>
+        for TextChatUserMessageProperties {
+            fn from(value: super::TextChatUserMessageProperties) -> Self {
+                Self {
+                    body: Ok(value.body),
+                    body_links: Ok(value.body_links),
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    group_tag: Ok(value.group_tag),
+                    id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
+                    mentions: Ok(value.mentions),
+                    nested_level: Ok(value.nested_level),
+                    properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TextChatUserMessageResource {
+            body: ::std::result::Result<::std::string::String, ::std::string::String>,
+            body_links: ::std::result::Result<
+                ::std::vec::Vec<super::MessageLinkProperties>,
+                ::std::string::String,
+            >,
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::MessageLinks, ::std::string::String>,
+            mentions: ::std::result::Result<
+                ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+                ::std::string::String,
+            >,
+            nested_level: ::std::result::Result<i32, ::std::string::String>,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::TextChatUserMessageResourceType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                super::ChatUserProperties,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for TextChatUserMessageResource {
+            fn default() -> Self {
+                Self {
+                    body: Err("no value supplied for body".to_string()),
+                    body_links: Ok(Default::default()),
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    group_tag: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
+                    links: Err("no value supplied for links".to_string()),
+                    mentions: Ok(Default::default()),
+                    nested_level: Err("no value supplied for nested_level".to_string()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
+                    type_: Ok(super::defaults::text_chat_user_message_resource_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl TextChatUserMessageResource {
+            pub fn body<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn body_links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::MessageLinkProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body_links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body_links: {e}")
+                    });
+                self
+            }
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_edited_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn mentions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.mentions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for mentions: {e}")
+                    });
+                self
+            }
+            pub fn nested_level<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.nested_level = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for nested_level: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Properties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
                     });
                 self
             }
@@ -8209,13 +16225,17 @@ after this one, `first` and `last` if there is more than one page.
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     body: value.body?,
+                    body_links: value.body_links?,
                     channel_id: value.channel_id?,
                     created_time: value.created_time?,
                     group_tag: value.group_tag?,
                     id: value.id?,
+                    last_edited_time: value.last_edited_time?,
                     links: value.links?,
+                    mentions: value.mentions?,
                     nested_level: value.nested_level?,
                     properties: value.properties?,
+                    replies_count: value.replies_count?,
                     type_: value.type_?,
                     user: value.user?,
                 })
@@ -8226,52 +16246,61 @@ after this one, `first` and `last` if there is more than one page.
             fn from(value: super::TextChatUserMessageResource) -> Self {
                 Self {
                     body: Ok(value.body),
+                    body_links: Ok(value.body_links),
                     channel_id: Ok(value.channel_id),
                     created_time: Ok(value.created_time),
                     group_tag: Ok(value.group_tag),
                     id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
                     links: Ok(value.links),
+                    mentions: Ok(value.mentions),
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
                     type_: Ok(value.type_),
                     user: Ok(value.user),
                 }
             }
         }
         #[derive(Clone, Debug)]
-        pub struct TextSystemMessageResource {
+        pub struct TextSystemMessageImport {
             body: ::std::result::Result<::std::string::String, ::std::string::String>,
             channel_id: ::std::result::Result<i64, ::std::string::String>,
-            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
             group_tag: ::std::result::Result<
                 ::std::option::Option<::std::string::String>,
                 ::std::string::String,
             >,
-            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
-            links: ::std::result::Result<super::MessageLinks, ::std::string::String>,
-            nested_level: ::std::result::Result<i32, ::std::string::String>,
-            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            id: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            idempotency_key: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            properties: ::std::result::Result<
+                ::std::option::Option<super::Properties>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
-                super::TextSystemMessageResourceType,
+                super::TextSystemMessageImportType,
                 ::std::string::String,
             >,
         }
-        impl ::std::default::Default for TextSystemMessageResource {
+        impl ::std::default::Default for TextSystemMessageImport {
             fn default() -> Self {
                 Self {
                     body: Err("no value supplied for body".to_string()),
                     channel_id: Err("no value supplied for channel_id".to_string()),
-                    created_time: Err("no value supplied for created_time".to_string()),
                     group_tag: Ok(Default::default()),
                     id: Ok(Default::default()),
-                    links: Err("no value supplied for links".to_string()),
-                    nested_level: Err("no value supplied for nested_level".to_string()),
-                    properties: Err("no value supplied for properties".to_string()),
-                    type_: Ok(super::defaults::text_system_message_resource_type()),
+                    idempotency_key: Ok(Default::default()),
+                    properties: Ok(Default::default()),
+                    type_: Ok(super::defaults::text_system_message_import_type()),
                 }
             }
         }
-        impl TextSystemMessageResource {
+        impl TextSystemMessageImport {
             pub fn body<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<::std::string::String>,
@@ -8281,6 +16310,188 @@ after this one, `first` and `last` if there is more than one page.
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn idempotency_key<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.idempotency_key = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for idempotency_key: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<super::Properties>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::TextSystemMessageImportType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TextSystemMessageImport>
+        for super::TextSystemMessageImport {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TextSystemMessageImport,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    body: value.body?,
+                    channel_id: value.channel_id?,
+                    group_tag: value.group_tag?,
+                    id: value.id?,
+                    idempotency_key: value.idempotency_key?,
+                    properties: value.properties?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TextSystemMessageImport>
+        for TextSystemMessageImport {
+            fn from(value: super::TextSystemMessageImport) -> Self {
+                Self {
+                    body: Ok(value.body),
+                    channel_id: Ok(value.channel_id),
+                    group_tag: Ok(value.group_tag),
+                    id: Ok(value.id),
+                    idempotency_key: Ok(value.idempotency_key),
+                    properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TextSystemMessageProperties {
+            body: ::std::result::Result<::std::string::String, ::std::string::String>,
+            body_links: ::std::result::Result<
+                ::std::vec::Vec<super::MessageLinkProperties>,
+                ::std::string::String,
+            >,
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            mentions: ::std::result::Result<
+                ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+                ::std::string::String,
+            >,
+            nested_level: ::std::result::Result<i32, ::std::string::String>,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::TextSystemMessagePropertiesType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for TextSystemMessageProperties {
+            fn default() -> Self {
+                Self {
+                    body: Err("no value supplied for body".to_string()),
+                    body_links: Ok(Default::default()),
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    group_tag: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
+                    mentions: Ok(Default::default()),
+                    nested_level: Err("no value supplied for nested_level".to_string()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
+                    type_: Ok(super::defaults::text_system_message_properties_type()),
+                }
+            }
+        }
+        impl TextSystemMessageProperties {
+            pub fn body<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn body_links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::MessageLinkProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body_links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body_links: {e}")
                     });
                 self
             }
@@ -8330,15 +16541,31 @@ after this one, `first` and `last` if there is more than one page.
                     .map_err(|e| format!("error converting supplied value for id: {e}"));
                 self
             }
-            pub fn links<T>(mut self, value: T) -> Self
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
             where
-                T: ::std::convert::TryInto<super::MessageLinks>,
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
                 T::Error: ::std::fmt::Display,
             {
-                self.links = value
+                self.last_edited_time = value
                     .try_into()
                     .map_err(|e| {
-                        format!("error converting supplied value for links: {e}")
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn mentions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.mentions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for mentions: {e}")
                     });
                 self
             }
@@ -8366,6 +16593,274 @@ after this one, `first` and `last` if there is more than one page.
                     });
                 self
             }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::TextSystemMessagePropertiesType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<TextSystemMessageProperties>
+        for super::TextSystemMessageProperties {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: TextSystemMessageProperties,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    body: value.body?,
+                    body_links: value.body_links?,
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    group_tag: value.group_tag?,
+                    id: value.id?,
+                    last_edited_time: value.last_edited_time?,
+                    mentions: value.mentions?,
+                    nested_level: value.nested_level?,
+                    properties: value.properties?,
+                    replies_count: value.replies_count?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::TextSystemMessageProperties>
+        for TextSystemMessageProperties {
+            fn from(value: super::TextSystemMessageProperties) -> Self {
+                Self {
+                    body: Ok(value.body),
+                    body_links: Ok(value.body_links),
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    group_tag: Ok(value.group_tag),
+                    id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
+                    mentions: Ok(value.mentions),
+                    nested_level: Ok(value.nested_level),
+                    properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct TextSystemMessageResource {
+            body: ::std::result::Result<::std::string::String, ::std::string::String>,
+            body_links: ::std::result::Result<
+                ::std::vec::Vec<super::MessageLinkProperties>,
+                ::std::string::String,
+            >,
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            group_tag: ::std::result::Result<
+                ::std::option::Option<::std::string::String>,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<::std::option::Option<i64>, ::std::string::String>,
+            last_edited_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::MessageLinks, ::std::string::String>,
+            mentions: ::std::result::Result<
+                ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+                ::std::string::String,
+            >,
+            nested_level: ::std::result::Result<i32, ::std::string::String>,
+            properties: ::std::result::Result<super::Properties, ::std::string::String>,
+            replies_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::TextSystemMessageResourceType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for TextSystemMessageResource {
+            fn default() -> Self {
+                Self {
+                    body: Err("no value supplied for body".to_string()),
+                    body_links: Ok(Default::default()),
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    group_tag: Ok(Default::default()),
+                    id: Ok(Default::default()),
+                    last_edited_time: Ok(Default::default()),
+                    links: Err("no value supplied for links".to_string()),
+                    mentions: Ok(Default::default()),
+                    nested_level: Err("no value supplied for nested_level".to_string()),
+                    properties: Err("no value supplied for properties".to_string()),
+                    replies_count: Ok(Default::default()),
+                    type_: Ok(super::defaults::text_system_message_resource_type()),
+                }
+            }
+        }
+        impl TextSystemMessageResource {
+            pub fn body<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn body_links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::MessageLinkProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body_links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body_links: {e}")
+                    });
+                self
+            }
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn group_tag<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<::std::string::String>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.group_tag = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for group_tag: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn last_edited_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.last_edited_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for last_edited_time: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn mentions<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<crate::generated::wire::MessageMentionProperties>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.mentions = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for mentions: {e}")
+                    });
+                self
+            }
+            pub fn nested_level<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i32>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.nested_level = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for nested_level: {e}")
+                    });
+                self
+            }
+            pub fn properties<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Properties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.properties = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for properties: {e}")
+                    });
+                self
+            }
+            pub fn replies_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.replies_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for replies_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::TextSystemMessageResourceType>,
@@ -8387,13 +16882,17 @@ after this one, `first` and `last` if there is more than one page.
             ) -> ::std::result::Result<Self, super::error::ConversionError> {
                 Ok(Self {
                     body: value.body?,
+                    body_links: value.body_links?,
                     channel_id: value.channel_id?,
                     created_time: value.created_time?,
                     group_tag: value.group_tag?,
                     id: value.id?,
+                    last_edited_time: value.last_edited_time?,
                     links: value.links?,
+                    mentions: value.mentions?,
                     nested_level: value.nested_level?,
                     properties: value.properties?,
+                    replies_count: value.replies_count?,
                     type_: value.type_?,
                 })
             }
@@ -8403,13 +16902,17 @@ after this one, `first` and `last` if there is more than one page.
             fn from(value: super::TextSystemMessageResource) -> Self {
                 Self {
                     body: Ok(value.body),
+                    body_links: Ok(value.body_links),
                     channel_id: Ok(value.channel_id),
                     created_time: Ok(value.created_time),
                     group_tag: Ok(value.group_tag),
                     id: Ok(value.id),
+                    last_edited_time: Ok(value.last_edited_time),
                     links: Ok(value.links),
+                    mentions: Ok(value.mentions),
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
+                    replies_count: Ok(value.replies_count),
                     type_: Ok(value.type_),
                 }
             }
@@ -8592,6 +17095,12 @@ after this one, `first` and `last` if there is more than one page.
     }
     /// Generation of default values for serde.
     pub mod defaults {
+        pub(super) fn channel_message_mention_properties_type() -> super::ChannelMessageMentionPropertiesType {
+            super::ChannelMessageMentionPropertiesType::Channel
+        }
+        pub(super) fn chat_user_message_mention_properties_type() -> super::ChatUserMessageMentionPropertiesType {
+            super::ChatUserMessageMentionPropertiesType::User
+        }
         pub(super) fn create_direct_channel_resource_type() -> super::CreateDirectChannelResourceType {
             super::CreateDirectChannelResourceType::Direct
         }
@@ -8604,11 +17113,20 @@ after this one, `first` and `last` if there is more than one page.
         pub(super) fn create_public_channel_resource_type() -> super::CreatePublicChannelResourceType {
             super::CreatePublicChannelResourceType::Public
         }
+        pub(super) fn direct_channel_import_type() -> super::DirectChannelImportType {
+            super::DirectChannelImportType::Direct
+        }
         pub(super) fn direct_channel_resource_type() -> super::DirectChannelResourceType {
             super::DirectChannelResourceType::Direct
         }
+        pub(super) fn file_chat_user_message_properties_type() -> super::FileChatUserMessagePropertiesType {
+            super::FileChatUserMessagePropertiesType::File
+        }
         pub(super) fn file_chat_user_message_resource_type() -> super::FileChatUserMessageResourceType {
             super::FileChatUserMessageResourceType::File
+        }
+        pub(super) fn file_system_message_properties_type() -> super::FileSystemMessagePropertiesType {
+            super::FileSystemMessagePropertiesType::SystemFile
         }
         pub(super) fn file_system_message_resource_type() -> super::FileSystemMessageResourceType {
             super::FileSystemMessageResourceType::SystemFile
@@ -8622,8 +17140,14 @@ after this one, `first` and `last` if there is more than one page.
         pub(super) fn open_channel_resource_type() -> super::OpenChannelResourceType {
             super::OpenChannelResourceType::Open
         }
+        pub(super) fn private_channel_import_type() -> super::PrivateChannelImportType {
+            super::PrivateChannelImportType::Private
+        }
         pub(super) fn private_channel_resource_type() -> super::PrivateChannelResourceType {
             super::PrivateChannelResourceType::Private
+        }
+        pub(super) fn public_channel_import_type() -> super::PublicChannelImportType {
+            super::PublicChannelImportType::Public
         }
         pub(super) fn public_channel_resource_type() -> super::PublicChannelResourceType {
             super::PublicChannelResourceType::Public
@@ -8631,8 +17155,20 @@ after this one, `first` and `last` if there is more than one page.
         pub(super) fn standalone_reply_thread_resource_type() -> super::StandaloneReplyThreadResourceType {
             super::StandaloneReplyThreadResourceType::Standalone
         }
+        pub(super) fn text_chat_user_message_import_type() -> super::TextChatUserMessageImportType {
+            super::TextChatUserMessageImportType::Text
+        }
+        pub(super) fn text_chat_user_message_properties_type() -> super::TextChatUserMessagePropertiesType {
+            super::TextChatUserMessagePropertiesType::Text
+        }
         pub(super) fn text_chat_user_message_resource_type() -> super::TextChatUserMessageResourceType {
             super::TextChatUserMessageResourceType::Text
+        }
+        pub(super) fn text_system_message_import_type() -> super::TextSystemMessageImportType {
+            super::TextSystemMessageImportType::SystemText
+        }
+        pub(super) fn text_system_message_properties_type() -> super::TextSystemMessagePropertiesType {
+            super::TextSystemMessagePropertiesType::SystemText
         }
         pub(super) fn text_system_message_resource_type() -> super::TextSystemMessageResourceType {
             super::TextSystemMessageResourceType::SystemText
@@ -8680,8 +17216,9 @@ Manages a chat application from a server: its users, its channels and the messag
 `Authorization: Bearer TOKEN`. Each operation names the scopes that the token must carry.
 
 **Resources.** Answers are JSON in the HAL style: `_links` leads from one resource to the next, so that a client
-needs to know `GET /v1` only. Links with `templated: true` are RFC 6570 URI templates. Properties without a value
-are left out, never `null`. Times are UTC in ISO 8601 with milliseconds.
+needs to know `GET /v1` only. Links with `templated: true` are RFC 6570 URI templates, and a page below `/docs/rels/`
+tells what each link means. Properties without a value are left out, never `null`. Times are UTC in ISO 8601 with
+milliseconds.
 
 **Forms.** A client that asks for `application/prs.hal-forms+json` gets the same answers with `_templates`: a form for
 each operation that changes something at an address the answer links to.
@@ -8813,6 +17350,41 @@ let response = client.retrieve_authenticated_application()
     ) -> builder::RetrieveAuthenticatedApplication<'_> {
         builder::RetrieveAuthenticatedApplication::new(self)
     }
+    /**Retrieve the settings of the application
+
+Answers which features the application has switched on.
+
+Sends a `GET` request to `/v1/application/settings`
+
+```ignore
+let response = client.retrieve_authenticated_application_settings()
+    .send()
+    .await;
+```*/
+    pub fn retrieve_authenticated_application_settings(
+        &self,
+    ) -> builder::RetrieveAuthenticatedApplicationSettings<'_> {
+        builder::RetrieveAuthenticatedApplicationSettings::new(self)
+    }
+    /**Update the settings of the application
+
+Switches features of the application on or off and answers the settings as they are now. The settings are kept for the
+clients of the application to obey; requests that carry a token of the application itself are not bound by them.
+
+
+Sends a `PUT` request to `/v1/application/settings`
+
+```ignore
+let response = client.update_authenticated_application_settings()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn update_authenticated_application_settings(
+        &self,
+    ) -> builder::UpdateAuthenticatedApplicationSettings<'_> {
+        builder::UpdateAuthenticatedApplicationSettings::new(self)
+    }
     /**Retrieve an application
 
 Answers the application with this ID. The only one a token can see is its own; any other answers 404.
@@ -8850,6 +17422,33 @@ let response = client.delete_application()
     pub fn delete_application(&self) -> builder::DeleteApplication<'_> {
         builder::DeleteApplication::new(self)
     }
+    /**List user sessions
+
+Answers a page of the times that users were connected, in the order of their IDs unless `sort` says otherwise. A user
+is online while one of these sessions is active.
+
+
+Sends a `GET` request to `/v1/user-sessions`
+
+Arguments:
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+properties, which order what is equal so far.
+
+- `state`: Only sessions in this state.
+```ignore
+let response = client.list_user_sessions()
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .state(state)
+    .send()
+    .await;
+```*/
+    pub fn list_user_sessions(&self) -> builder::ListUserSessions<'_> {
+        builder::ListUserSessions::new(self)
+    }
     /**List users
 
 Answers a page of the application's users, in the order of their IDs unless `sort` says otherwise.
@@ -8859,6 +17458,9 @@ Sends a `GET` request to `/v1/users`
 Arguments:
 - `name`: Only the user with exactly this name.
 - `page`: Which page to answer, counted from 0.
+- `properties`: Only what has custom data that contains this JSON object: every property of it, an object with each of its own in
+turn, and anything else with an equal value.
+
 - `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
 - `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
 properties, which order what is equal so far.
@@ -8867,6 +17469,7 @@ properties, which order what is equal so far.
 let response = client.list_users()
     .name(name)
     .page(page)
+    .properties(properties)
     .size(size)
     .sort(sort)
     .send()
@@ -8941,6 +17544,31 @@ let response = client.delete_user()
     pub fn delete_user(&self) -> builder::DeleteUser<'_> {
         builder::DeleteUser::new(self)
     }
+    /**Update a user
+
+Changes what the body names, as RFC 7396 has it, and answers the user. Without a body, or with an empty text for
+one, nothing changes.
+
+Custom properties are merged: `null` removes one, an object changes its members, anything else takes the place of
+what was there. `null` for `displayName` gives the user its name again, for `presence.status` the status
+`UNAVAILABLE`, and for `properties` no property at all. What is not named in the schema is ignored.
+
+
+Sends a `PATCH` request to `/v1/users/{id}`
+
+Arguments:
+- `id`: The ID of the user.
+- `body`
+```ignore
+let response = client.update_user()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn update_user(&self) -> builder::UpdateUser<'_> {
+        builder::UpdateUser::new(self)
+    }
     /**Update the display picture of a user
 
 Gives the user another display picture: the address of one that is stored elsewhere, or a file to be stored here.
@@ -8990,28 +17618,99 @@ let response = client.list_user_channels()
     pub fn list_user_channels(&self) -> builder::ListUserChannels<'_> {
         builder::ListUserChannels::new(self)
     }
+    /**Retrieve a secret of a user
+
+Answers the secret that was set under this name.
+
+Sends a `GET` request to `/v1/users/{id}/secrets/{name}`
+
+Arguments:
+- `id`: The ID of the user.
+- `name`: The name of the secret, unique among those of the user.
+```ignore
+let response = client.retrieve_user_secret()
+    .id(id)
+    .name(name)
+    .send()
+    .await;
+```*/
+    pub fn retrieve_user_secret(&self) -> builder::RetrieveUserSecret<'_> {
+        builder::RetrieveUserSecret::new(self)
+    }
+    /**Set a secret of a user
+
+Keeps an object that belongs to the user and that no listing shows, in place of the one of this name, and answers
+the user. It is stored encrypted.
+
+
+Sends a `PUT` request to `/v1/users/{id}/secrets/{name}`
+
+Arguments:
+- `id`: The ID of the user.
+- `name`: The name of the secret, unique among those of the user.
+- `body`
+```ignore
+let response = client.set_user_secret()
+    .id(id)
+    .name(name)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn set_user_secret(&self) -> builder::SetUserSecret<'_> {
+        builder::SetUserSecret::new(self)
+    }
+    /**Remove a secret of a user
+
+Forgets the secret of this name and answers the user.
+
+Sends a `DELETE` request to `/v1/users/{id}/secrets/{name}`
+
+Arguments:
+- `id`: The ID of the user.
+- `name`: The name of the secret, unique among those of the user.
+```ignore
+let response = client.remove_user_secret()
+    .id(id)
+    .name(name)
+    .send()
+    .await;
+```*/
+    pub fn remove_user_secret(&self) -> builder::RemoveUserSecret<'_> {
+        builder::RemoveUserSecret::new(self)
+    }
     /**List channels
 
-Answers a page of the application's channels, in the order of their IDs unless `sort` says otherwise.
+Answers a page of the application's channels, in the order of their IDs unless `sort` says otherwise. Filters can be
+combined; a channel passes all of them.
+
 
 Sends a `GET` request to `/v1/channels`
 
 Arguments:
+- `end_time`: Only what was created before this time.
 - `members`: Only channels that have all these users as members, by name. Repeat the parameter, or separate the names
 with commas.
 
 - `page`: Which page to answer, counted from 0.
+- `properties`: Only what has custom data that contains this JSON object: every property of it, an object with each of its own in
+turn, and anything else with an equal value.
+
 - `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
 - `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
 properties, which order what is equal so far.
 
+- `start_time`: Only what was created at this time or later.
 - `type_`: Only channels of this type.
 ```ignore
 let response = client.list_channels()
+    .end_time(end_time)
     .members(members)
     .page(page)
+    .properties(properties)
     .size(size)
     .sort(sort)
+    .start_time(start_time)
     .type_(type_)
     .send()
     .await;
@@ -9071,6 +17770,49 @@ let response = client.delete_channel()
     pub fn delete_channel(&self) -> builder::DeleteChannel<'_> {
         builder::DeleteChannel::new(self)
     }
+    /**Update a channel
+
+Changes what the body names, as RFC 7396 has it: what is absent stays, and null clears. A channel without a display
+name shows its name, and custom data is merged level by level. A DIRECT channel has no names, so that a display name is
+refused there with the code `unprocessable`. Unknown properties are ignored; without a body nothing changes.
+
+
+Sends a `PATCH` request to `/v1/channels/{id}`
+
+Arguments:
+- `id`: The ID of the channel.
+- `body`
+```ignore
+let response = client.update_channel()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn update_channel(&self) -> builder::UpdateChannel<'_> {
+        builder::UpdateChannel::new(self)
+    }
+    /**Send an event in a channel
+
+Tells those who follow the channel of something of your own making. The event is delivered live and not kept as a
+resource.
+
+
+Sends a `POST` request to `/v1/channels/{id}/events`
+
+Arguments:
+- `id`: The ID of the channel.
+- `body`
+```ignore
+let response = client.send_channel_event()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn send_channel_event(&self) -> builder::SendChannelEvent<'_> {
+        builder::SendChannelEvent::new(self)
+    }
     /**List the invites to a channel
 
 Answers a page of the invites that are open, in the order of the IDs of the invited users unless `sort` says
@@ -9119,6 +17861,25 @@ let response = client.send_channel_invite()
 ```*/
     pub fn send_channel_invite(&self) -> builder::SendChannelInvite<'_> {
         builder::SendChannelInvite::new(self)
+    }
+    /**Send keystrokes in a channel
+
+Shows those who follow the channel what a user is typing. Keystrokes are delivered live and not kept.
+
+Sends a `POST` request to `/v1/channels/{id}/keystrokes`
+
+Arguments:
+- `id`: The ID of the channel.
+- `body`
+```ignore
+let response = client.send_channel_keystrokes()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn send_channel_keystrokes(&self) -> builder::SendChannelKeystrokes<'_> {
+        builder::SendChannelKeystrokes::new(self)
     }
     /**List the members of a channel
 
@@ -9219,7 +17980,9 @@ let response = client.list_channel_memberships()
     }
     /**List the messages of a channel
 
-Answers the messages of one channel, newest first. An OPEN channel keeps no messages, so its list is empty.
+Answers the messages sent in one channel, newest first, replies included: their `nestedLevel` is above 0. The
+messages that are no replies are the MAIN thread of the channel, which they link to. An OPEN channel keeps no
+messages, so its list is empty.
 
 
 Sends a `GET` request to `/v1/channels/{id}/messages`
@@ -9227,18 +17990,25 @@ Sends a `GET` request to `/v1/channels/{id}/messages`
 Arguments:
 - `id`: The ID of the channel.
 - `next`: A cursor, as a link of another page has it; `relation=NEXT` needs it.
+- `query`: Only messages in whose text, or in the name of whose file, all of these words stand, in any order. Case and
+accents do not matter. A word matches as a whole; with `*` behind it, it matches the words that begin with it.
+Signs stand between words: `a.b` matches `a` with `b` right behind it.
+
 - `relation`: How the page lies to the cursors, as a link of another page has it.
 - `size`: How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
 - `start`: A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
 the newest message.
 
+- `username`: Only what the user with exactly this name has sent.
 ```ignore
 let response = client.list_channel_messages()
     .id(id)
     .next(next)
+    .query(query)
     .relation(relation)
     .size(size)
     .start(start)
+    .username(username)
     .send()
     .await;
 ```*/
@@ -9250,6 +18020,9 @@ let response = client.list_channel_messages()
 Sends a message in the channel: with `user` on behalf of that user, without it as the system.
 
 In an OPEN channel the message is broadcast and not kept: the answer has no `id` and no `self` link.
+
+A file is named by the address of one that is stored elsewhere, or sent as multipart to be stored here, where it
+stays as long as the message. An OPEN channel keeps no messages, and so no files.
 
 
 Sends a `POST` request to `/v1/channels/{id}/messages`
@@ -9334,6 +18107,60 @@ let response = client.remove_channel_moderator()
     pub fn remove_channel_moderator(&self) -> builder::RemoveChannelModerator<'_> {
         builder::RemoveChannelModerator::new(self)
     }
+    /**List the participants of a channel
+
+Answers a page of the users that are in the channel at this moment, with an active chat session, in the order of their
+IDs unless `sort` says otherwise; `createdTime` sorts by when they came.
+
+
+Sends a `GET` request to `/v1/channels/{id}/participants`
+
+Arguments:
+- `id`: The ID of the channel.
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+properties, which order what is equal so far.
+
+```ignore
+let response = client.list_channel_participants()
+    .id(id)
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn list_channel_participants(&self) -> builder::ListChannelParticipants<'_> {
+        builder::ListChannelParticipants::new(self)
+    }
+    /**List chat sessions
+
+Answers a page of the times that users were in channels, each within a user session, in the order of their IDs unless
+`sort` says otherwise.
+
+
+Sends a `GET` request to `/v1/chat-sessions`
+
+Arguments:
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+properties, which order what is equal so far.
+
+- `state`: Only sessions in this state.
+```ignore
+let response = client.list_chat_sessions()
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .state(state)
+    .send()
+    .await;
+```*/
+    pub fn list_chat_sessions(&self) -> builder::ListChatSessions<'_> {
+        builder::ListChatSessions::new(self)
+    }
     /**List messages
 
 Answers the messages of all channels of the application, newest first.
@@ -9342,22 +18169,46 @@ Sends a `GET` request to `/v1/messages`
 
 Arguments:
 - `next`: A cursor, as a link of another page has it; `relation=NEXT` needs it.
+- `query`: Only messages in whose text, or in the name of whose file, all of these words stand, in any order. Case and
+accents do not matter. A word matches as a whole; with `*` behind it, it matches the words that begin with it.
+Signs stand between words: `a.b` matches `a` with `b` right behind it.
+
 - `relation`: How the page lies to the cursors, as a link of another page has it.
 - `size`: How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
 - `start`: A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
 the newest message.
 
+- `username`: Only what the user with exactly this name has sent.
 ```ignore
 let response = client.list_messages()
     .next(next)
+    .query(query)
     .relation(relation)
     .size(size)
     .start(start)
+    .username(username)
     .send()
     .await;
 ```*/
     pub fn list_messages(&self) -> builder::ListMessages<'_> {
         builder::ListMessages::new(self)
+    }
+    /**Delete all messages
+
+Deletes every message of the application that had been sent when the request came, with their threads, and answers
+the application. Where there are very many it may be given up half-way: what is deleted stays deleted, and the
+same request goes on from there.
+
+
+Sends a `DELETE` request to `/v1/messages`
+
+```ignore
+let response = client.delete_messages()
+    .send()
+    .await;
+```*/
+    pub fn delete_messages(&self) -> builder::DeleteMessages<'_> {
+        builder::DeleteMessages::new(self)
     }
     /**Retrieve a message
 
@@ -9378,7 +18229,7 @@ let response = client.retrieve_message()
     }
     /**Delete a message
 
-Deletes the message and answers what held it. Which resource that is depends on the address that was used:
+Deletes the message, with the replies to it, and answers what held it. Which resource that is depends on the address that was used:
 `/v1/messages/{id}` answers the reply thread of the message, and
 `/v1/applications/{application_id}/messages/{id}` its channel. `type` tells the two apart.
 
@@ -9395,6 +18246,166 @@ let response = client.delete_message()
 ```*/
     pub fn delete_message(&self) -> builder::DeleteMessage<'_> {
         builder::DeleteMessage::new(self)
+    }
+    /**Update a message
+
+Changes the text or the properties of a message and answers it. What the patch leaves out stays as it is; a body
+without anything changes nothing. Properties are merged as RFC 7396 has it: `null` removes a property, or all of
+them. A changed text is searched for mentions and links anew.
+
+
+Sends a `PATCH` request to `/v1/messages/{id}`
+
+Arguments:
+- `id`: The ID of the message.
+- `body`
+```ignore
+let response = client.update_message()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn update_message(&self) -> builder::UpdateMessage<'_> {
+        builder::UpdateMessage::new(self)
+    }
+    /**List the read receipts of a message
+
+Answers a page of the receipts of those who have read this message, the earliest first unless `sort` says
+otherwise. The user who sent the message has none.
+
+
+Sends a `GET` request to `/v1/messages/{id}/read-receipts`
+
+Arguments:
+- `id`: The ID of the message.
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The order, `createdTime` with `,asc` (the default) or `,desc` after it.
+```ignore
+let response = client.list_message_read_receipts()
+    .id(id)
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn list_message_read_receipts(&self) -> builder::ListMessageReadReceipts<'_> {
+        builder::ListMessageReadReceipts::new(self)
+    }
+    /**Retrieve the thread of a message
+
+Answers the thread of the replies to this message. It comes into being when it is first asked for, so that every
+message can be replied to: send to the thread. The hosted API has no such operation.
+
+
+Sends a `GET` request to `/v1/messages/{id}/thread`
+
+Arguments:
+- `id`: The ID of the message.
+```ignore
+let response = client.retrieve_message_thread()
+    .id(id)
+    .send()
+    .await;
+```*/
+    pub fn retrieve_message_thread(&self) -> builder::RetrieveMessageThread<'_> {
+        builder::RetrieveMessageThread::new(self)
+    }
+    /**Retrieve a thread
+
+Answers the thread with this ID. Messages link to the `thread` that they lie in and to that of their `replies`.
+
+
+Sends a `GET` request to `/v1/threads/{id}`
+
+Arguments:
+- `id`: The ID of the thread.
+```ignore
+let response = client.retrieve_thread()
+    .id(id)
+    .send()
+    .await;
+```*/
+    pub fn retrieve_thread(&self) -> builder::RetrieveThread<'_> {
+        builder::RetrieveThread::new(self)
+    }
+    /**Send keystrokes in a thread
+
+Tells those who follow the thread what a user is typing in it. Keystrokes are broadcast and not kept.
+
+
+Sends a `POST` request to `/v1/threads/{id}/keystrokes`
+
+Arguments:
+- `id`: The ID of the thread.
+- `body`
+```ignore
+let response = client.send_thread_keystrokes()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn send_thread_keystrokes(&self) -> builder::SendThreadKeystrokes<'_> {
+        builder::SendThreadKeystrokes::new(self)
+    }
+    /**List the messages of a thread
+
+Answers the messages of one thread, newest first: for the thread of a message the replies to it, for the MAIN
+thread of a channel all that is no reply. Replies to replies are in threads of their own.
+
+
+Sends a `GET` request to `/v1/threads/{id}/messages`
+
+Arguments:
+- `id`: The ID of the thread.
+- `next`: A cursor, as a link of another page has it; `relation=NEXT` needs it.
+- `relation`: How the page lies to the cursors, as a link of another page has it.
+- `size`: How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
+- `start`: A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
+the newest message.
+
+```ignore
+let response = client.list_thread_messages()
+    .id(id)
+    .next(next)
+    .relation(relation)
+    .size(size)
+    .start(start)
+    .send()
+    .await;
+```*/
+    pub fn list_thread_messages(&self) -> builder::ListThreadMessages<'_> {
+        builder::ListThreadMessages::new(self)
+    }
+    /**Send a message in a thread
+
+Sends a message in the thread: with `user` on behalf of that user, without it as the system. In the thread of a
+message it is a reply: it is counted there, and its `nestedLevel` is one more.
+
+In the thread of an OPEN channel the message is broadcast and not kept: the answer has no `id` and no `self`
+link.
+
+A file is named by the address of one that is stored elsewhere, or sent as multipart to be stored here, where it
+stays as long as the message. An OPEN channel keeps no messages, and so no files.
+
+
+Sends a `POST` request to `/v1/threads/{id}/messages`
+
+Arguments:
+- `id`: The ID of the thread.
+- `body`
+```ignore
+let response = client.send_thread_message()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn send_thread_message(&self) -> builder::SendThreadMessage<'_> {
+        builder::SendThreadMessage::new(self)
     }
     /**Retrieve a hosted file
 
@@ -9417,6 +18428,177 @@ let response = client.retrieve_file()
 ```*/
     pub fn retrieve_file(&self) -> builder::RetrieveFile<'_> {
         builder::RetrieveFile::new(self)
+    }
+    /**Export messages
+
+Writes all messages that there are now into a file of JSON Lines, oldest first, each as `retrieveMessage` answers
+it. When the job has finished, its `file` says where to fetch it; that needs the scope `read:message` too.
+
+
+Sends a `POST` request to `/v1/analytics/messages`
+
+```ignore
+let response = client.export_message_analytics()
+    .send()
+    .await;
+```*/
+    pub fn export_message_analytics(&self) -> builder::ExportMessageAnalytics<'_> {
+        builder::ExportMessageAnalytics::new(self)
+    }
+    /**Export users
+
+Writes all users that there are now into a file of JSON Lines, oldest first, each as `retrieveUser` answers it.
+When the job has finished, its `file` says where to fetch it; that needs the scope `read:user` too.
+
+
+Sends a `POST` request to `/v1/analytics/users`
+
+```ignore
+let response = client.export_user_analytics()
+    .send()
+    .await;
+```*/
+    pub fn export_user_analytics(&self) -> builder::ExportUserAnalytics<'_> {
+        builder::ExportUserAnalytics::new(self)
+    }
+    /**Import users
+
+Creates the users of a JSON array, each as `createUser` would. Items are judged one by one: what is wrong with some
+of them is told in the report of the job and does not keep the others from being imported.
+
+
+Sends a `POST` request to `/v1/imports/users`
+
+```ignore
+let response = client.import_users()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn import_users(&self) -> builder::ImportUsers<'_> {
+        builder::ImportUsers::new(self)
+    }
+    /**Import channels
+
+Creates the channels of a JSON array, each as `createChannel` would, with users named by their names. Items are
+judged one by one: what is wrong with some of them is told in the report of the job and does not keep the others
+from being imported.
+
+
+Sends a `POST` request to `/v1/imports/channels`
+
+```ignore
+let response = client.import_channels()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn import_channels(&self) -> builder::ImportChannels<'_> {
+        builder::ImportChannels::new(self)
+    }
+    /**Import members of a channel
+
+Makes the users of a JSON array members of the channel, each as `addChannelMember` would. Items are judged one by
+one: what is wrong with some of them is told in the report of the job and does not keep the others from being
+imported.
+
+
+Sends a `POST` request to `/v1/imports/channels/{id}/members`
+
+Arguments:
+- `id`: The ID of the channel.
+- `body`
+```ignore
+let response = client.import_channel_members()
+    .id(id)
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn import_channel_members(&self) -> builder::ImportChannelMembers<'_> {
+        builder::ImportChannelMembers::new(self)
+    }
+    /**Import messages
+
+Creates the messages of a JSON array, each as `sendChannelMessage` would, with users named by their names. OPEN
+channels keep no messages, so that none can be imported into them. Items are judged one by one: what is wrong
+with some of them is told in the report of the job and does not keep the others from being imported.
+
+
+Sends a `POST` request to `/v1/imports/messages`
+
+```ignore
+let response = client.import_messages()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn import_messages(&self) -> builder::ImportMessages<'_> {
+        builder::ImportMessages::new(self)
+    }
+    /**List jobs
+
+Answers a page of the application's jobs, in the order of their IDs unless `sort` says otherwise.
+
+Sends a `GET` request to `/v1/jobs`
+
+Arguments:
+- `page`: Which page to answer, counted from 0.
+- `running`: Only jobs that have not ended yet (true), or only those that have (false).
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+properties, which order what is equal so far.
+
+```ignore
+let response = client.list_jobs()
+    .page(page)
+    .running(running)
+    .size(size)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn list_jobs(&self) -> builder::ListJobs<'_> {
+        builder::ListJobs::new(self)
+    }
+    /**Retrieve a job
+
+Answers the job with this ID.
+
+Sends a `GET` request to `/v1/jobs/{id}`
+
+Arguments:
+- `id`: The ID of the job.
+```ignore
+let response = client.retrieve_job()
+    .id(id)
+    .send()
+    .await;
+```*/
+    pub fn retrieve_job(&self) -> builder::RetrieveJob<'_> {
+        builder::RetrieveJob::new(self)
+    }
+    /**Retrieve the file of a job
+
+Answers what a job that has ended leaves behind, as JSON Lines. An import leaves a report: a line for each thing
+that is wrong with an item, with `index` (which item, counted from 0), `field`, `code` and `message` as errors have
+them, and nothing if all is well. If the file as a whole cannot be read, the last line says so with the field
+`file` and the index of the item where the reading stopped. An export leaves what it wrote, which also needs the
+scope that the export needed. While there is no file, 404 is answered.
+
+
+Sends a `GET` request to `/v1/jobs/{id}/file`
+
+Arguments:
+- `id`: The ID of the job.
+```ignore
+let response = client.retrieve_job_file()
+    .id(id)
+    .send()
+    .await;
+```*/
+    pub fn retrieve_job_file(&self) -> builder::RetrieveJobFile<'_> {
+        builder::RetrieveJobFile::new(self)
     }
     /**Retrieve a default display picture
 
@@ -9697,6 +18879,174 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::retrieve_authenticated_application_settings`]
+
+[`Client::retrieve_authenticated_application_settings`]: super::Client::retrieve_authenticated_application_settings*/
+    #[derive(Debug, Clone)]
+    pub struct RetrieveAuthenticatedApplicationSettings<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> RetrieveAuthenticatedApplicationSettings<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `GET` request to `/v1/application/settings`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationSettingsResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/v1/application/settings", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "retrieve_authenticated_application_settings",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::update_authenticated_application_settings`]
+
+[`Client::update_authenticated_application_settings`]: super::Client::update_authenticated_application_settings*/
+    #[derive(Debug, Clone)]
+    pub struct UpdateAuthenticatedApplicationSettings<'a> {
+        client: &'a super::Client,
+        body: Result<types::builder::ApplicationSettingsProperties, String>,
+    }
+    impl<'a> UpdateAuthenticatedApplicationSettings<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ApplicationSettingsProperties>,
+            <V as std::convert::TryInto<
+                types::ApplicationSettingsProperties,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `ApplicationSettingsProperties` for body failed: {}",
+                        s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ApplicationSettingsProperties,
+            ) -> types::builder::ApplicationSettingsProperties,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `PUT` request to `/v1/application/settings`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationSettingsResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, body } = self;
+            let body = body
+                .and_then(|v| {
+                    types::ApplicationSettingsProperties::try_from(v)
+                        .map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!("{}/v1/application/settings", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .put(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "update_authenticated_application_settings",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::retrieve_application`]
 
 [`Client::retrieve_application`]: super::Client::retrieve_application*/
@@ -9861,39 +19211,26 @@ pub mod builder {
             }
         }
     }
-    /**Builder for [`Client::list_users`]
+    /**Builder for [`Client::list_user_sessions`]
 
-[`Client::list_users`]: super::Client::list_users*/
+[`Client::list_user_sessions`]: super::Client::list_user_sessions*/
     #[derive(Debug, Clone)]
-    pub struct ListUsers<'a> {
+    pub struct ListUserSessions<'a> {
         client: &'a super::Client,
-        name: Result<Option<::std::string::String>, String>,
         page: Result<Option<i32>, String>,
         size: Result<Option<i32>, String>,
         sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+        state: Result<Option<crate::generated::wire::SessionState>, String>,
     }
-    impl<'a> ListUsers<'a> {
+    impl<'a> ListUserSessions<'a> {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
-                name: Ok(None),
                 page: Ok(None),
                 size: Ok(None),
                 sort: Ok(None),
+                state: Ok(None),
             }
-        }
-        pub fn name<V>(mut self, value: V) -> Self
-        where
-            V: std::convert::TryInto<::std::string::String>,
-        {
-            self.name = value
-                .try_into()
-                .map(Some)
-                .map_err(|_| {
-                    "conversion to `:: std :: string :: String` for name failed"
-                        .to_string()
-                });
-            self
         }
         pub fn page<V>(mut self, value: V) -> Self
         where
@@ -9928,6 +19265,163 @@ pub mod builder {
                 });
             self
         }
+        pub fn state<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<crate::generated::wire::SessionState>,
+        {
+            self.state = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `crate :: generated :: wire :: SessionState` for state failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/user-sessions`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelChatUserSessionResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, page, size, sort, state } = self;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let state = state.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/v1/user-sessions", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .query(&progenitor_client::QueryParam::new("state", &state))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_user_sessions",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_users`]
+
+[`Client::list_users`]: super::Client::list_users*/
+    #[derive(Debug, Clone)]
+    pub struct ListUsers<'a> {
+        client: &'a super::Client,
+        name: Result<Option<::std::string::String>, String>,
+        page: Result<Option<i32>, String>,
+        properties: Result<Option<::std::string::String>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListUsers<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                name: Ok(None),
+                page: Ok(None),
+                properties: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.name = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for name failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn properties<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.properties = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for properties failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
         ///Sends a `GET` request to `/v1/users`
         pub async fn send(
             self,
@@ -9935,9 +19429,10 @@ pub mod builder {
             ResponseValue<types::PagedModelChatUserResource>,
             Error<types::ErrorBody>,
         > {
-            let Self { client, name, page, size, sort } = self;
+            let Self { client, name, page, properties, size, sort } = self;
             let name = name.map_err(Error::InvalidRequest)?;
             let page = page.map_err(Error::InvalidRequest)?;
+            let properties = properties.map_err(Error::InvalidRequest)?;
             let size = size.map_err(Error::InvalidRequest)?;
             let sort = sort.map_err(Error::InvalidRequest)?;
             let url = format!("{}/v1/users", client.baseurl,);
@@ -9959,6 +19454,7 @@ pub mod builder {
                 )
                 .query(&progenitor_client::QueryParam::new("name", &name))
                 .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("properties", &properties))
                 .query(&progenitor_client::QueryParam::new("size", &size))
                 .query(&progenitor_client::QueryParam::new("sort", &sort))
                 .headers(header_map)
@@ -10312,6 +19808,119 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::update_user`]
+
+[`Client::update_user`]: super::Client::update_user*/
+    #[derive(Debug, Clone)]
+    pub struct UpdateUser<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::builder::ChatUserPropertiesPatch, String>,
+    }
+    impl<'a> UpdateUser<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ChatUserPropertiesPatch>,
+            <V as std::convert::TryInto<
+                types::ChatUserPropertiesPatch,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `ChatUserPropertiesPatch` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ChatUserPropertiesPatch,
+            ) -> types::builder::ChatUserPropertiesPatch,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `PATCH` request to `/v1/users/{id}`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ChatUserResource>, Error<types::ErrorBody>> {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::ChatUserPropertiesPatch::try_from(v)
+                        .map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/users/{}", client.baseurl, encode_path(& id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .patch(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "update_user",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::update_user_display_picture`]
 
 [`Client::update_user_display_picture`]: super::Client::update_user_display_picture*/
@@ -10553,28 +20162,360 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::retrieve_user_secret`]
+
+[`Client::retrieve_user_secret`]: super::Client::retrieve_user_secret*/
+    #[derive(Debug, Clone)]
+    pub struct RetrieveUserSecret<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        name: Result<::std::string::String, String>,
+    }
+    impl<'a> RetrieveUserSecret<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                name: Err("name was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.name = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for name failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/users/{id}/secrets/{name}`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::SecretResource>, Error<types::ErrorBody>> {
+            let Self { client, id, name } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let name = name.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/users/{}/secrets/{}", client.baseurl, encode_path(& id
+                .to_string()), encode_path(& name.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "retrieve_user_secret",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::set_user_secret`]
+
+[`Client::set_user_secret`]: super::Client::set_user_secret*/
+    #[derive(Debug, Clone)]
+    pub struct SetUserSecret<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        name: Result<::std::string::String, String>,
+        body: Result<types::builder::SecretResource, String>,
+    }
+    impl<'a> SetUserSecret<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                name: Err("name was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.name = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for name failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::SecretResource>,
+            <V as std::convert::TryInto<
+                types::SecretResource,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!("conversion to `SecretResource` for body failed: {}", s)
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::SecretResource,
+            ) -> types::builder::SecretResource,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `PUT` request to `/v1/users/{id}/secrets/{name}`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ChatUserResource>, Error<types::ErrorBody>> {
+            let Self { client, id, name, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let name = name.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::SecretResource::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/users/{}/secrets/{}", client.baseurl, encode_path(& id
+                .to_string()), encode_path(& name.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .put(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "set_user_secret",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::remove_user_secret`]
+
+[`Client::remove_user_secret`]: super::Client::remove_user_secret*/
+    #[derive(Debug, Clone)]
+    pub struct RemoveUserSecret<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        name: Result<::std::string::String, String>,
+    }
+    impl<'a> RemoveUserSecret<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                name: Err("name was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn name<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.name = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for name failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `DELETE` request to `/v1/users/{id}/secrets/{name}`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ChatUserResource>, Error<types::ErrorBody>> {
+            let Self { client, id, name } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let name = name.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/users/{}/secrets/{}", client.baseurl, encode_path(& id
+                .to_string()), encode_path(& name.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "remove_user_secret",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_channels`]
 
 [`Client::list_channels`]: super::Client::list_channels*/
     #[derive(Debug, Clone)]
     pub struct ListChannels<'a> {
         client: &'a super::Client,
+        end_time: Result<Option<crate::Timestamp>, String>,
         members: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
         page: Result<Option<i32>, String>,
+        properties: Result<Option<::std::string::String>, String>,
         size: Result<Option<i32>, String>,
         sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+        start_time: Result<Option<crate::Timestamp>, String>,
         type_: Result<Option<crate::generated::wire::ChannelType>, String>,
     }
     impl<'a> ListChannels<'a> {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
+                end_time: Ok(None),
                 members: Ok(None),
                 page: Ok(None),
+                properties: Ok(None),
                 size: Ok(None),
                 sort: Ok(None),
+                start_time: Ok(None),
                 type_: Ok(None),
             }
+        }
+        pub fn end_time<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<crate::Timestamp>,
+        {
+            self.end_time = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `crate :: Timestamp` for end_time failed".to_string()
+                });
+            self
         }
         pub fn members<V>(mut self, value: V) -> Self
         where
@@ -10597,6 +20538,19 @@ pub mod builder {
                 .try_into()
                 .map(Some)
                 .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn properties<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.properties = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for properties failed"
+                        .to_string()
+                });
             self
         }
         pub fn size<V>(mut self, value: V) -> Self
@@ -10622,6 +20576,19 @@ pub mod builder {
                 });
             self
         }
+        pub fn start_time<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<crate::Timestamp>,
+        {
+            self.start_time = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `crate :: Timestamp` for start_time failed"
+                        .to_string()
+                });
+            self
+        }
         pub fn type_<V>(mut self, value: V) -> Self
         where
             V: std::convert::TryInto<crate::generated::wire::ChannelType>,
@@ -10642,11 +20609,24 @@ pub mod builder {
             ResponseValue<types::PagedModelChannelResource>,
             Error<types::ErrorBody>,
         > {
-            let Self { client, members, page, size, sort, type_ } = self;
+            let Self {
+                client,
+                end_time,
+                members,
+                page,
+                properties,
+                size,
+                sort,
+                start_time,
+                type_,
+            } = self;
+            let end_time = end_time.map_err(Error::InvalidRequest)?;
             let members = members.map_err(Error::InvalidRequest)?;
             let page = page.map_err(Error::InvalidRequest)?;
+            let properties = properties.map_err(Error::InvalidRequest)?;
             let size = size.map_err(Error::InvalidRequest)?;
             let sort = sort.map_err(Error::InvalidRequest)?;
+            let start_time = start_time.map_err(Error::InvalidRequest)?;
             let type_ = type_.map_err(Error::InvalidRequest)?;
             let url = format!("{}/v1/channels", client.baseurl,);
             let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
@@ -10665,10 +20645,13 @@ pub mod builder {
                     ::reqwest::header::ACCEPT,
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
+                .query(&progenitor_client::QueryParam::new("endTime", &end_time))
                 .query(&progenitor_client::QueryParam::new("members", &members))
                 .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("properties", &properties))
                 .query(&progenitor_client::QueryParam::new("size", &size))
                 .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .query(&progenitor_client::QueryParam::new("startTime", &start_time))
                 .query(&progenitor_client::QueryParam::new("type", &type_))
                 .headers(header_map)
                 .build()?;
@@ -10941,6 +20924,239 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::update_channel`]
+
+[`Client::update_channel`]: super::Client::update_channel*/
+    #[derive(Debug, Clone)]
+    pub struct UpdateChannel<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::builder::ChannelPropertiesPatch, String>,
+    }
+    impl<'a> UpdateChannel<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ChannelPropertiesPatch>,
+            <V as std::convert::TryInto<
+                types::ChannelPropertiesPatch,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `ChannelPropertiesPatch` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::ChannelPropertiesPatch,
+            ) -> types::builder::ChannelPropertiesPatch,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `PATCH` request to `/v1/channels/{id}`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<crate::generated::wire::ChannelResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::ChannelPropertiesPatch::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}", client.baseurl, encode_path(& id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .patch(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "update_channel",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::send_channel_event`]
+
+[`Client::send_channel_event`]: super::Client::send_channel_event*/
+    #[derive(Debug, Clone)]
+    pub struct SendChannelEvent<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::builder::CreateChannelGenericEventResource, String>,
+    }
+    impl<'a> SendChannelEvent<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::CreateChannelGenericEventResource>,
+            <V as std::convert::TryInto<
+                types::CreateChannelGenericEventResource,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `CreateChannelGenericEventResource` for body failed: {}",
+                        s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::CreateChannelGenericEventResource,
+            ) -> types::builder::CreateChannelGenericEventResource,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/v1/channels/{id}/events`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ChannelGenericEventResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::CreateChannelGenericEventResource::try_from(v)
+                        .map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/events", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "send_channel_event",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_channel_invites`]
 
 [`Client::list_channel_invites`]: super::Client::list_channel_invites*/
@@ -11161,6 +21377,129 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "send_channel_invite",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::send_channel_keystrokes`]
+
+[`Client::send_channel_keystrokes`]: super::Client::send_channel_keystrokes*/
+    #[derive(Debug, Clone)]
+    pub struct SendChannelKeystrokes<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<
+            types::builder::CreateDelegatedReplyThreadKeystrokesResource,
+            String,
+        >,
+    }
+    impl<'a> SendChannelKeystrokes<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<
+                types::CreateDelegatedReplyThreadKeystrokesResource,
+            >,
+            <V as std::convert::TryInto<
+                types::CreateDelegatedReplyThreadKeystrokesResource,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `CreateDelegatedReplyThreadKeystrokesResource` for body failed: {}",
+                        s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::CreateDelegatedReplyThreadKeystrokesResource,
+            ) -> types::builder::CreateDelegatedReplyThreadKeystrokesResource,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/v1/channels/{id}/keystrokes`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ReplyThreadKeystrokesResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::CreateDelegatedReplyThreadKeystrokesResource::try_from(v)
+                        .map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/keystrokes", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "send_channel_keystrokes",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;
@@ -11639,9 +21978,11 @@ pub mod builder {
         client: &'a super::Client,
         id: Result<i64, String>,
         next: Result<Option<i64>, String>,
+        query: Result<Option<::std::string::String>, String>,
         relation: Result<Option<crate::generated::wire::CursorRelation>, String>,
         size: Result<Option<i32>, String>,
         start: Result<Option<i64>, String>,
+        username: Result<Option<::std::string::String>, String>,
     }
     impl<'a> ListChannelMessages<'a> {
         pub fn new(client: &'a super::Client) -> Self {
@@ -11649,9 +21990,11 @@ pub mod builder {
                 client: client,
                 id: Err("id was not initialized".to_string()),
                 next: Ok(None),
+                query: Ok(None),
                 relation: Ok(None),
                 size: Ok(None),
                 start: Ok(None),
+                username: Ok(None),
             }
         }
         pub fn id<V>(mut self, value: V) -> Self
@@ -11671,6 +22014,19 @@ pub mod builder {
                 .try_into()
                 .map(Some)
                 .map_err(|_| "conversion to `i64` for next failed".to_string());
+            self
+        }
+        pub fn query<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.query = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for query failed"
+                        .to_string()
+                });
             self
         }
         pub fn relation<V>(mut self, value: V) -> Self
@@ -11706,6 +22062,19 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for start failed".to_string());
             self
         }
+        pub fn username<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.username = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for username failed"
+                        .to_string()
+                });
+            self
+        }
         ///Sends a `GET` request to `/v1/channels/{id}/messages`
         pub async fn send(
             self,
@@ -11713,12 +22082,14 @@ pub mod builder {
             ResponseValue<types::CursorPagedModelMessageResource>,
             Error<types::ErrorBody>,
         > {
-            let Self { client, id, next, relation, size, start } = self;
+            let Self { client, id, next, query, relation, size, start, username } = self;
             let id = id.map_err(Error::InvalidRequest)?;
             let next = next.map_err(Error::InvalidRequest)?;
+            let query = query.map_err(Error::InvalidRequest)?;
             let relation = relation.map_err(Error::InvalidRequest)?;
             let size = size.map_err(Error::InvalidRequest)?;
             let start = start.map_err(Error::InvalidRequest)?;
+            let username = username.map_err(Error::InvalidRequest)?;
             let url = format!(
                 "{}/v1/channels/{}/messages", client.baseurl, encode_path(& id
                 .to_string()),
@@ -11740,9 +22111,11 @@ pub mod builder {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .query(&progenitor_client::QueryParam::new("next", &next))
+                .query(&progenitor_client::QueryParam::new("query", &query))
                 .query(&progenitor_client::QueryParam::new("relation", &relation))
                 .query(&progenitor_client::QueryParam::new("size", &size))
                 .query(&progenitor_client::QueryParam::new("start", &start))
+                .query(&progenitor_client::QueryParam::new("username", &username))
                 .headers(header_map)
                 .build()?;
             let info = OperationInfo {
@@ -12203,6 +22576,262 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::list_channel_participants`]
+
+[`Client::list_channel_participants`]: super::Client::list_channel_participants*/
+    #[derive(Debug, Clone)]
+    pub struct ListChannelParticipants<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListChannelParticipants<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                page: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/channels/{id}/participants`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelChatUserResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, page, size, sort } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/participants", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_channel_participants",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_chat_sessions`]
+
+[`Client::list_chat_sessions`]: super::Client::list_chat_sessions*/
+    #[derive(Debug, Clone)]
+    pub struct ListChatSessions<'a> {
+        client: &'a super::Client,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+        state: Result<Option<crate::generated::wire::SessionState>, String>,
+    }
+    impl<'a> ListChatSessions<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                page: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+                state: Ok(None),
+            }
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn state<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<crate::generated::wire::SessionState>,
+        {
+            self.state = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `crate :: generated :: wire :: SessionState` for state failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/chat-sessions`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelChatSessionResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, page, size, sort, state } = self;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let state = state.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/v1/chat-sessions", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .query(&progenitor_client::QueryParam::new("state", &state))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_chat_sessions",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::list_messages`]
 
 [`Client::list_messages`]: super::Client::list_messages*/
@@ -12210,18 +22839,22 @@ pub mod builder {
     pub struct ListMessages<'a> {
         client: &'a super::Client,
         next: Result<Option<i64>, String>,
+        query: Result<Option<::std::string::String>, String>,
         relation: Result<Option<crate::generated::wire::CursorRelation>, String>,
         size: Result<Option<i32>, String>,
         start: Result<Option<i64>, String>,
+        username: Result<Option<::std::string::String>, String>,
     }
     impl<'a> ListMessages<'a> {
         pub fn new(client: &'a super::Client) -> Self {
             Self {
                 client: client,
                 next: Ok(None),
+                query: Ok(None),
                 relation: Ok(None),
                 size: Ok(None),
                 start: Ok(None),
+                username: Ok(None),
             }
         }
         pub fn next<V>(mut self, value: V) -> Self
@@ -12232,6 +22865,19 @@ pub mod builder {
                 .try_into()
                 .map(Some)
                 .map_err(|_| "conversion to `i64` for next failed".to_string());
+            self
+        }
+        pub fn query<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.query = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for query failed"
+                        .to_string()
+                });
             self
         }
         pub fn relation<V>(mut self, value: V) -> Self
@@ -12267,6 +22913,19 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for start failed".to_string());
             self
         }
+        pub fn username<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.username = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for username failed"
+                        .to_string()
+                });
+            self
+        }
         ///Sends a `GET` request to `/v1/messages`
         pub async fn send(
             self,
@@ -12274,11 +22933,13 @@ pub mod builder {
             ResponseValue<types::CursorPagedModelMessageResource>,
             Error<types::ErrorBody>,
         > {
-            let Self { client, next, relation, size, start } = self;
+            let Self { client, next, query, relation, size, start, username } = self;
             let next = next.map_err(Error::InvalidRequest)?;
+            let query = query.map_err(Error::InvalidRequest)?;
             let relation = relation.map_err(Error::InvalidRequest)?;
             let size = size.map_err(Error::InvalidRequest)?;
             let start = start.map_err(Error::InvalidRequest)?;
+            let username = username.map_err(Error::InvalidRequest)?;
             let url = format!("{}/v1/messages", client.baseurl,);
             let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
             header_map
@@ -12297,13 +22958,77 @@ pub mod builder {
                     ::reqwest::header::HeaderValue::from_static("application/json"),
                 )
                 .query(&progenitor_client::QueryParam::new("next", &next))
+                .query(&progenitor_client::QueryParam::new("query", &query))
                 .query(&progenitor_client::QueryParam::new("relation", &relation))
                 .query(&progenitor_client::QueryParam::new("size", &size))
                 .query(&progenitor_client::QueryParam::new("start", &start))
+                .query(&progenitor_client::QueryParam::new("username", &username))
                 .headers(header_map)
                 .build()?;
             let info = OperationInfo {
                 operation_id: "list_messages",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::delete_messages`]
+
+[`Client::delete_messages`]: super::Client::delete_messages*/
+    #[derive(Debug, Clone)]
+    pub struct DeleteMessages<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> DeleteMessages<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `DELETE` request to `/v1/messages`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::ApplicationResource>, Error<types::ErrorBody>> {
+            let Self { client } = self;
+            let url = format!("{}/v1/messages", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .delete(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "delete_messages",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;
@@ -12491,6 +23216,791 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::update_message`]
+
+[`Client::update_message`]: super::Client::update_message*/
+    #[derive(Debug, Clone)]
+    pub struct UpdateMessage<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::builder::MessagePropertiesPatch, String>,
+    }
+    impl<'a> UpdateMessage<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::MessagePropertiesPatch>,
+            <V as std::convert::TryInto<
+                types::MessagePropertiesPatch,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `MessagePropertiesPatch` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::MessagePropertiesPatch,
+            ) -> types::builder::MessagePropertiesPatch,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `PATCH` request to `/v1/messages/{id}`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<crate::generated::wire::MessageResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::MessagePropertiesPatch::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/messages/{}", client.baseurl, encode_path(& id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .patch(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "update_message",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_message_read_receipts`]
+
+[`Client::list_message_read_receipts`]: super::Client::list_message_read_receipts*/
+    #[derive(Debug, Clone)]
+    pub struct ListMessageReadReceipts<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListMessageReadReceipts<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                page: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/messages/{id}/read-receipts`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelMessageReadReceiptResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, page, size, sort } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/messages/{}/read-receipts", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_message_read_receipts",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::retrieve_message_thread`]
+
+[`Client::retrieve_message_thread`]: super::Client::retrieve_message_thread*/
+    #[derive(Debug, Clone)]
+    pub struct RetrieveMessageThread<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+    }
+    impl<'a> RetrieveMessageThread<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/messages/{id}/thread`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<crate::generated::wire::ReplyThreadResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/messages/{}/thread", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "retrieve_message_thread",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::retrieve_thread`]
+
+[`Client::retrieve_thread`]: super::Client::retrieve_thread*/
+    #[derive(Debug, Clone)]
+    pub struct RetrieveThread<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+    }
+    impl<'a> RetrieveThread<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/threads/{id}`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<crate::generated::wire::ReplyThreadResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/threads/{}", client.baseurl, encode_path(& id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "retrieve_thread",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::send_thread_keystrokes`]
+
+[`Client::send_thread_keystrokes`]: super::Client::send_thread_keystrokes*/
+    #[derive(Debug, Clone)]
+    pub struct SendThreadKeystrokes<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<
+            types::builder::CreateDelegatedReplyThreadKeystrokesResource,
+            String,
+        >,
+    }
+    impl<'a> SendThreadKeystrokes<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<
+                types::CreateDelegatedReplyThreadKeystrokesResource,
+            >,
+            <V as std::convert::TryInto<
+                types::CreateDelegatedReplyThreadKeystrokesResource,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `CreateDelegatedReplyThreadKeystrokesResource` for body failed: {}",
+                        s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::CreateDelegatedReplyThreadKeystrokesResource,
+            ) -> types::builder::CreateDelegatedReplyThreadKeystrokesResource,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/v1/threads/{id}/keystrokes`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ReplyThreadKeystrokesResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::CreateDelegatedReplyThreadKeystrokesResource::try_from(v)
+                        .map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/threads/{}/keystrokes", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "send_thread_keystrokes",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_thread_messages`]
+
+[`Client::list_thread_messages`]: super::Client::list_thread_messages*/
+    #[derive(Debug, Clone)]
+    pub struct ListThreadMessages<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        next: Result<Option<i64>, String>,
+        relation: Result<Option<crate::generated::wire::CursorRelation>, String>,
+        size: Result<Option<i32>, String>,
+        start: Result<Option<i64>, String>,
+    }
+    impl<'a> ListThreadMessages<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                next: Ok(None),
+                relation: Ok(None),
+                size: Ok(None),
+                start: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn next<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.next = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for next failed".to_string());
+            self
+        }
+        pub fn relation<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<crate::generated::wire::CursorRelation>,
+        {
+            self.relation = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `crate :: generated :: wire :: CursorRelation` for relation failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn start<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.start = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for start failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/threads/{id}/messages`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::CursorPagedModelMessageResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, next, relation, size, start } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let next = next.map_err(Error::InvalidRequest)?;
+            let relation = relation.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let start = start.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/threads/{}/messages", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("next", &next))
+                .query(&progenitor_client::QueryParam::new("relation", &relation))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("start", &start))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_thread_messages",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::send_thread_message`]
+
+[`Client::send_thread_message`]: super::Client::send_thread_message*/
+    #[derive(Debug, Clone)]
+    pub struct SendThreadMessage<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::builder::CreateMessageResource, String>,
+    }
+    impl<'a> SendThreadMessage<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Ok(::std::default::Default::default()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::CreateMessageResource>,
+            <V as std::convert::TryInto<
+                types::CreateMessageResource,
+            >>::Error: std::fmt::Display,
+        {
+            self.body = value
+                .try_into()
+                .map(From::from)
+                .map_err(|s| {
+                    format!(
+                        "conversion to `CreateMessageResource` for body failed: {}", s
+                    )
+                });
+            self
+        }
+        pub fn body_map<F>(mut self, f: F) -> Self
+        where
+            F: std::ops::FnOnce(
+                types::builder::CreateMessageResource,
+            ) -> types::builder::CreateMessageResource,
+        {
+            self.body = self.body.map(f);
+            self
+        }
+        ///Sends a `POST` request to `/v1/threads/{id}/messages`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<crate::generated::wire::MessageResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body
+                .and_then(|v| {
+                    types::CreateMessageResource::try_from(v).map_err(|e| e.to_string())
+                })
+                .map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/threads/{}/messages", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "send_thread_message",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::retrieve_file`]
 
 [`Client::retrieve_file`]: super::Client::retrieve_file*/
@@ -12555,6 +24065,757 @@ pub mod builder {
             let mut request = client.client.get(url).headers(header_map).build()?;
             let info = OperationInfo {
                 operation_id: "retrieve_file",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => Ok(ResponseValue::stream(response)),
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::export_message_analytics`]
+
+[`Client::export_message_analytics`]: super::Client::export_message_analytics*/
+    #[derive(Debug, Clone)]
+    pub struct ExportMessageAnalytics<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ExportMessageAnalytics<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `POST` request to `/v1/analytics/messages`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationJobResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/v1/analytics/messages", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "export_message_analytics",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                202u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::export_user_analytics`]
+
+[`Client::export_user_analytics`]: super::Client::export_user_analytics*/
+    #[derive(Debug, Clone)]
+    pub struct ExportUserAnalytics<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> ExportUserAnalytics<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self { client: client }
+        }
+        ///Sends a `POST` request to `/v1/analytics/users`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationJobResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client } = self;
+            let url = format!("{}/v1/analytics/users", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "export_user_analytics",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                202u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::import_users`]
+
+[`Client::import_users`]: super::Client::import_users*/
+    #[derive(Debug, Clone)]
+    pub struct ImportUsers<'a> {
+        client: &'a super::Client,
+        body: Result<types::ChatUserImports, String>,
+    }
+    impl<'a> ImportUsers<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ChatUserImports>,
+        {
+            self.body = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `ChatUserImports` for body failed".to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/v1/imports/users`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationJobResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, body } = self;
+            let body = body.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/v1/imports/users", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "import_users",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                202u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::import_channels`]
+
+[`Client::import_channels`]: super::Client::import_channels*/
+    #[derive(Debug, Clone)]
+    pub struct ImportChannels<'a> {
+        client: &'a super::Client,
+        body: Result<types::ChannelImports, String>,
+    }
+    impl<'a> ImportChannels<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ChannelImports>,
+        {
+            self.body = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `ChannelImports` for body failed".to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/v1/imports/channels`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationJobResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, body } = self;
+            let body = body.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/v1/imports/channels", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "import_channels",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                202u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::import_channel_members`]
+
+[`Client::import_channel_members`]: super::Client::import_channel_members*/
+    #[derive(Debug, Clone)]
+    pub struct ImportChannelMembers<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        body: Result<types::ChannelMembershipImports, String>,
+    }
+    impl<'a> ImportChannelMembers<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::ChannelMembershipImports>,
+        {
+            self.body = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `ChannelMembershipImports` for body failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/v1/imports/channels/{id}/members`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationJobResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, body } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let body = body.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/imports/channels/{}/members", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "import_channel_members",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                202u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::import_messages`]
+
+[`Client::import_messages`]: super::Client::import_messages*/
+    #[derive(Debug, Clone)]
+    pub struct ImportMessages<'a> {
+        client: &'a super::Client,
+        body: Result<types::MessageImports, String>,
+    }
+    impl<'a> ImportMessages<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        pub fn body<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<types::MessageImports>,
+        {
+            self.body = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `MessageImports` for body failed".to_string()
+                });
+            self
+        }
+        ///Sends a `POST` request to `/v1/imports/messages`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationJobResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, body } = self;
+            let body = body.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/v1/imports/messages", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "import_messages",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                202u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_jobs`]
+
+[`Client::list_jobs`]: super::Client::list_jobs*/
+    #[derive(Debug, Clone)]
+    pub struct ListJobs<'a> {
+        client: &'a super::Client,
+        page: Result<Option<i32>, String>,
+        running: Result<Option<bool>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListJobs<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                page: Ok(None),
+                running: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn running<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<bool>,
+        {
+            self.running = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `bool` for running failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/jobs`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelApplicationJobResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, page, running, size, sort } = self;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let running = running.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/v1/jobs", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("running", &running))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_jobs",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::retrieve_job`]
+
+[`Client::retrieve_job`]: super::Client::retrieve_job*/
+    #[derive(Debug, Clone)]
+    pub struct RetrieveJob<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+    }
+    impl<'a> RetrieveJob<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/jobs/{id}`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::ApplicationJobResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/jobs/{}", client.baseurl, encode_path(& id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "retrieve_job",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::retrieve_job_file`]
+
+[`Client::retrieve_job_file`]: super::Client::retrieve_job_file*/
+    #[derive(Debug, Clone)]
+    pub struct RetrieveJobFile<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+    }
+    impl<'a> RetrieveJobFile<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/jobs/{id}/file`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<ByteStream>, Error<types::ErrorBody>> {
+            let Self { client, id } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/jobs/{}/file", client.baseurl, encode_path(& id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client.client.get(url).headers(header_map).build()?;
+            let info = OperationInfo {
+                operation_id: "retrieve_job_file",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;

@@ -65,6 +65,68 @@ impl<'de> serde::Deserialize<'de> for CursorRelation {
         Ok(value.as_ref().into())
     }
 }
+/// Whether a feature is on or off.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ToggleState {
+    /// `ENABLED`
+    Enabled,
+    /// `DISABLED`
+    Disabled,
+    /// A value that this version does not know.
+    Unknown(::std::string::String),
+}
+impl ToggleState {
+    /// The value as it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Enabled => "ENABLED",
+            Self::Disabled => "DISABLED",
+            Self::Unknown(value) => value,
+        }
+    }
+}
+impl From<&str> for ToggleState {
+    fn from(value: &str) -> Self {
+        match value {
+            "ENABLED" => Self::Enabled,
+            "DISABLED" => Self::Disabled,
+            _ => Self::Unknown(value.to_owned()),
+        }
+    }
+}
+impl From<::std::string::String> for ToggleState {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
+impl std::str::FromStr for ToggleState {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+        Ok(value.into())
+    }
+}
+impl std::fmt::Display for ToggleState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl serde::Serialize for ToggleState {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> ::std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> serde::Deserialize<'de> for ToggleState {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        let value = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(value.as_ref().into())
+    }
+}
 /// Whether a user is a person or a program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -198,6 +260,68 @@ impl<'de> serde::Deserialize<'de> for ChannelType {
         Ok(value.as_ref().into())
     }
 }
+/// Whether a session goes on or is over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionState {
+    /// `ACTIVE`
+    Active,
+    /// `ENDED`
+    Ended,
+    /// A value that this version does not know.
+    Unknown(::std::string::String),
+}
+impl SessionState {
+    /// The value as it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Ended => "ENDED",
+            Self::Unknown(value) => value,
+        }
+    }
+}
+impl From<&str> for SessionState {
+    fn from(value: &str) -> Self {
+        match value {
+            "ACTIVE" => Self::Active,
+            "ENDED" => Self::Ended,
+            _ => Self::Unknown(value.to_owned()),
+        }
+    }
+}
+impl From<::std::string::String> for SessionState {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
+impl std::str::FromStr for SessionState {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+        Ok(value.into())
+    }
+}
+impl std::fmt::Display for SessionState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl serde::Serialize for SessionState {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> ::std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> serde::Deserialize<'de> for SessionState {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        let value = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(value.as_ref().into())
+    }
+}
 /// Whether a file is stored elsewhere (`EXTERNAL`) or by this server (`HOSTED`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -315,6 +439,156 @@ impl serde::Serialize for CreateMessageType {
     }
 }
 impl<'de> serde::Deserialize<'de> for CreateMessageType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        let value = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(value.as_ref().into())
+    }
+}
+/// What a job does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApplicationJobType {
+    /// `CHANNEL_IMPORT`
+    ChannelImport,
+    /// `CHANNEL_MEMBERS_IMPORT`
+    ChannelMembersImport,
+    /// `MESSAGE_IMPORT`
+    MessageImport,
+    /// `USER_IMPORT`
+    UserImport,
+    /// `MESSAGE_ANALYTICS_EXPORT`
+    MessageAnalyticsExport,
+    /// `USER_ANALYTICS_EXPORT`
+    UserAnalyticsExport,
+    /// A value that this version does not know.
+    Unknown(::std::string::String),
+}
+impl ApplicationJobType {
+    /// The value as it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::ChannelImport => "CHANNEL_IMPORT",
+            Self::ChannelMembersImport => "CHANNEL_MEMBERS_IMPORT",
+            Self::MessageImport => "MESSAGE_IMPORT",
+            Self::UserImport => "USER_IMPORT",
+            Self::MessageAnalyticsExport => "MESSAGE_ANALYTICS_EXPORT",
+            Self::UserAnalyticsExport => "USER_ANALYTICS_EXPORT",
+            Self::Unknown(value) => value,
+        }
+    }
+}
+impl From<&str> for ApplicationJobType {
+    fn from(value: &str) -> Self {
+        match value {
+            "CHANNEL_IMPORT" => Self::ChannelImport,
+            "CHANNEL_MEMBERS_IMPORT" => Self::ChannelMembersImport,
+            "MESSAGE_IMPORT" => Self::MessageImport,
+            "USER_IMPORT" => Self::UserImport,
+            "MESSAGE_ANALYTICS_EXPORT" => Self::MessageAnalyticsExport,
+            "USER_ANALYTICS_EXPORT" => Self::UserAnalyticsExport,
+            _ => Self::Unknown(value.to_owned()),
+        }
+    }
+}
+impl From<::std::string::String> for ApplicationJobType {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
+impl std::str::FromStr for ApplicationJobType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+        Ok(value.into())
+    }
+}
+impl std::fmt::Display for ApplicationJobType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl serde::Serialize for ApplicationJobType {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> ::std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> serde::Deserialize<'de> for ApplicationJobType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        let value = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(value.as_ref().into())
+    }
+}
+/** How far a job is: it waits for its turn (`PENDING`), is being done (`RUNNING`), has come to its end (`FINISHED`),
+ though some items may have been faulty, or could not come to its end (`FAILED`), though some items may have been
+ imported. The jobs of an application run one after the other.*/
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ApplicationJobState {
+    /// `PENDING`
+    Pending,
+    /// `RUNNING`
+    Running,
+    /// `FINISHED`
+    Finished,
+    /// `FAILED`
+    Failed,
+    /// A value that this version does not know.
+    Unknown(::std::string::String),
+}
+impl ApplicationJobState {
+    /// The value as it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Running => "RUNNING",
+            Self::Finished => "FINISHED",
+            Self::Failed => "FAILED",
+            Self::Unknown(value) => value,
+        }
+    }
+}
+impl From<&str> for ApplicationJobState {
+    fn from(value: &str) -> Self {
+        match value {
+            "PENDING" => Self::Pending,
+            "RUNNING" => Self::Running,
+            "FINISHED" => Self::Finished,
+            "FAILED" => Self::Failed,
+            _ => Self::Unknown(value.to_owned()),
+        }
+    }
+}
+impl From<::std::string::String> for ApplicationJobState {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
+impl std::str::FromStr for ApplicationJobState {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+        Ok(value.into())
+    }
+}
+impl std::fmt::Display for ApplicationJobState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl serde::Serialize for ApplicationJobState {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> ::std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> serde::Deserialize<'de> for ApplicationJobState {
     fn deserialize<D: serde::Deserializer<'de>>(
         deserializer: D,
     ) -> ::std::result::Result<Self, D::Error> {
@@ -618,6 +892,201 @@ for MessageResource {
         Self::SystemFile(value)
     }
 }
+/// A message of any type as part of another resource.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum MessageProperties {
+    /// `type` is `TEXT`.
+    Text(crate::generated::client::types::TextChatUserMessageProperties),
+    /// `type` is `FILE`.
+    File(crate::generated::client::types::FileChatUserMessageProperties),
+    /// `type` is `SYSTEM_TEXT`.
+    SystemText(crate::generated::client::types::TextSystemMessageProperties),
+    /// `type` is `SYSTEM_FILE`.
+    SystemFile(crate::generated::client::types::FileSystemMessageProperties),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for MessageProperties {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "MessageProperties"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("TEXT", value) => serde_json::from_value(value).map(Self::Text).map_err(at),
+            ("FILE", value) => serde_json::from_value(value).map(Self::File).map_err(at),
+            ("SYSTEM_TEXT", value) => {
+                serde_json::from_value(value).map(Self::SystemText).map_err(at)
+            }
+            ("SYSTEM_FILE", value) => {
+                serde_json::from_value(value).map(Self::SystemFile).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::TextChatUserMessageProperties>
+for MessageProperties {
+    fn from(
+        value: crate::generated::client::types::TextChatUserMessageProperties,
+    ) -> Self {
+        Self::Text(value)
+    }
+}
+impl From<crate::generated::client::types::FileChatUserMessageProperties>
+for MessageProperties {
+    fn from(
+        value: crate::generated::client::types::FileChatUserMessageProperties,
+    ) -> Self {
+        Self::File(value)
+    }
+}
+impl From<crate::generated::client::types::TextSystemMessageProperties>
+for MessageProperties {
+    fn from(
+        value: crate::generated::client::types::TextSystemMessageProperties,
+    ) -> Self {
+        Self::SystemText(value)
+    }
+}
+impl From<crate::generated::client::types::FileSystemMessageProperties>
+for MessageProperties {
+    fn from(
+        value: crate::generated::client::types::FileSystemMessageProperties,
+    ) -> Self {
+        Self::SystemFile(value)
+    }
+}
+/// A mention of a user or of a channel. It stays when the user or the channel is renamed.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum MessageMentionProperties {
+    /// `type` is `USER`.
+    User(crate::generated::client::types::ChatUserMessageMentionProperties),
+    /// `type` is `CHANNEL`.
+    Channel(crate::generated::client::types::ChannelMessageMentionProperties),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for MessageMentionProperties {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "MessageMentionProperties"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("USER", value) => serde_json::from_value(value).map(Self::User).map_err(at),
+            ("CHANNEL", value) => {
+                serde_json::from_value(value).map(Self::Channel).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::ChatUserMessageMentionProperties>
+for MessageMentionProperties {
+    fn from(
+        value: crate::generated::client::types::ChatUserMessageMentionProperties,
+    ) -> Self {
+        Self::User(value)
+    }
+}
+impl From<crate::generated::client::types::ChannelMessageMentionProperties>
+for MessageMentionProperties {
+    fn from(
+        value: crate::generated::client::types::ChannelMessageMentionProperties,
+    ) -> Self {
+        Self::Channel(value)
+    }
+}
+/// A thread of any type.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum ReplyThreadResource {
+    /// `type` is `MAIN`.
+    Main(crate::generated::client::types::MainReplyThreadResource),
+    /// `type` is `STANDALONE`.
+    Standalone(crate::generated::client::types::StandaloneReplyThreadResource),
+    /// `type` is `MESSAGE`.
+    Message(crate::generated::client::types::MessageReplyThreadResource),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for ReplyThreadResource {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "ReplyThreadResource"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("MAIN", value) => serde_json::from_value(value).map(Self::Main).map_err(at),
+            ("STANDALONE", value) => {
+                serde_json::from_value(value).map(Self::Standalone).map_err(at)
+            }
+            ("MESSAGE", value) => {
+                serde_json::from_value(value).map(Self::Message).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::MainReplyThreadResource>
+for ReplyThreadResource {
+    fn from(value: crate::generated::client::types::MainReplyThreadResource) -> Self {
+        Self::Main(value)
+    }
+}
+impl From<crate::generated::client::types::StandaloneReplyThreadResource>
+for ReplyThreadResource {
+    fn from(
+        value: crate::generated::client::types::StandaloneReplyThreadResource,
+    ) -> Self {
+        Self::Standalone(value)
+    }
+}
+impl From<crate::generated::client::types::MessageReplyThreadResource>
+for ReplyThreadResource {
+    fn from(value: crate::generated::client::types::MessageReplyThreadResource) -> Self {
+        Self::Message(value)
+    }
+}
 /// What held a deleted message, a reply thread or a channel; `type` tells which.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(untagged)]
@@ -721,5 +1190,113 @@ impl From<crate::generated::client::types::DirectChannelResource>
 for DeletedMessageResource {
     fn from(value: crate::generated::client::types::DirectChannelResource) -> Self {
         Self::Direct(value)
+    }
+}
+/// A channel to import, of any type that has members.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum ChannelImport {
+    /// `type` is `PUBLIC`.
+    Public(crate::generated::client::types::PublicChannelImport),
+    /// `type` is `PRIVATE`.
+    Private(crate::generated::client::types::PrivateChannelImport),
+    /// `type` is `DIRECT`.
+    Direct(crate::generated::client::types::DirectChannelImport),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for ChannelImport {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "ChannelImport"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("PUBLIC", value) => {
+                serde_json::from_value(value).map(Self::Public).map_err(at)
+            }
+            ("PRIVATE", value) => {
+                serde_json::from_value(value).map(Self::Private).map_err(at)
+            }
+            ("DIRECT", value) => {
+                serde_json::from_value(value).map(Self::Direct).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::PublicChannelImport> for ChannelImport {
+    fn from(value: crate::generated::client::types::PublicChannelImport) -> Self {
+        Self::Public(value)
+    }
+}
+impl From<crate::generated::client::types::PrivateChannelImport> for ChannelImport {
+    fn from(value: crate::generated::client::types::PrivateChannelImport) -> Self {
+        Self::Private(value)
+    }
+}
+impl From<crate::generated::client::types::DirectChannelImport> for ChannelImport {
+    fn from(value: crate::generated::client::types::DirectChannelImport) -> Self {
+        Self::Direct(value)
+    }
+}
+/// A message to import, of a user or of the application.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum MessageImport {
+    /// `type` is `TEXT`.
+    Text(crate::generated::client::types::TextChatUserMessageImport),
+    /// `type` is `SYSTEM_TEXT`.
+    SystemText(crate::generated::client::types::TextSystemMessageImport),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for MessageImport {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "MessageImport"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("TEXT", value) => serde_json::from_value(value).map(Self::Text).map_err(at),
+            ("SYSTEM_TEXT", value) => {
+                serde_json::from_value(value).map(Self::SystemText).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::TextChatUserMessageImport> for MessageImport {
+    fn from(value: crate::generated::client::types::TextChatUserMessageImport) -> Self {
+        Self::Text(value)
+    }
+}
+impl From<crate::generated::client::types::TextSystemMessageImport> for MessageImport {
+    fn from(value: crate::generated::client::types::TextSystemMessageImport) -> Self {
+        Self::SystemText(value)
     }
 }

@@ -48,6 +48,14 @@ impl Caller {
         name == "me" || name.parse() == Ok(self.application) && !name.starts_with(['0', '+'])
     }
 
+    /// Refuses a token that lacks a scope which only what is asked for tells.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn require(&self, scope: &'static str) -> Result<(), Error> {
+        if self.may(scope) { Ok(()) } else { Err(Error::Forbidden { scope }) }
+    }
+
     fn may(&self, scope: &str) -> bool {
         self.scopes.as_ref().is_none_or(|scopes| scopes.split(' ').any(|granted| granted == scope))
     }
@@ -125,10 +133,8 @@ impl Authority {
         // The document's requirements are all of the one scheme; each of its scopes is needed.
         let scopes =
             call.operation.security.iter().flat_map(|alternative| alternative.iter()).flat_map(|one| one.scopes);
-        match scopes.copied().find(|scope| !caller.may(scope)) {
-            Some(scope) => Err(Error::Forbidden { scope }),
-            None => Ok(caller),
-        }
+        scopes.copied().try_for_each(|scope| caller.require(scope))?;
+        Ok(caller)
     }
 
     fn recall(&self, hash: &[u8; 32]) -> Option<Caller> {
@@ -181,7 +187,7 @@ impl Authority {
         let matches = bool::from(secret.hash(salt).ct_eq(expected));
         let Some(credential) = credential.filter(|_| matches) else {
             self.count_guess(guesser);
-            return Err(Error::Credentials);
+            return Err(Error::Credentials { challenge: true });
         };
         let application = credential.application_id;
         let scopes = narrowed(scope, credential.scopes)?;
@@ -198,7 +204,9 @@ impl Authority {
         let written = store.write(move |tx| tokens::insert(tx, &hash, &row)).await;
         match written {
             // The application went while its credentials were being checked.
-            Err(StoreError::Engine(_)) if !self.exists(store, application).await? => return Err(Error::Credentials),
+            Err(StoreError::Engine(_)) if !self.exists(store, application).await? => {
+                return Err(Error::Credentials { challenge: true });
+            }
             other => other?,
         }
         let scope = scopes.unwrap_or_else(|| format!("org:{application}:app"));

@@ -1,9 +1,10 @@
 //! Flags and environment → [`Config`]. Nothing else reads the environment.
 
 use crate::auth::Secret;
+use crate::secrets::KeySource;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How a server is run.
 #[derive(Clone, Debug)]
@@ -78,6 +79,9 @@ pub struct Config {
         arg(long, env = "CHATKITTY_EXPLORER_DIR", value_name = "FOLDER", conflicts_with = "no_explorer")
     )]
     pub explorer_dir: Option<PathBuf>,
+    /// What users' secrets are sealed with; without it, a key file beside the database.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub secrets_key: Option<Secret>,
     /// Credentials of the first application on an empty database.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub first: Option<(String, Secret)>,
@@ -105,6 +109,7 @@ impl Default for Config {
             no_docs: false,
             no_explorer: false,
             explorer_dir: None,
+            secrets_key: None,
             first: None,
         }
     }
@@ -116,14 +121,29 @@ impl Config {
         if let Some(files) = &self.files {
             return files.clone();
         }
-        match self.database.strip_prefix("sqlite:") {
-            Some(":memory:") => "memory:".to_owned(),
-            Some(path) => {
-                let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-                format!("file:{}", path.with_extension("files").display())
-            }
-            None => "file:chatkitty.files".to_owned(),
+        match self.beside_database("files") {
+            Some(path) => format!("file:{}", path.display()),
+            None => "memory:".to_owned(),
         }
+    }
+
+    /// Where the keys of users' secrets are.
+    pub fn keys(&self) -> KeySource {
+        match (&self.secrets_key, self.beside_database("key")) {
+            (Some(keys), _) => KeySource::Given(keys.clone()),
+            (None, Some(path)) => KeySource::File(path),
+            (None, None) => KeySource::Nowhere,
+        }
+    }
+
+    /// What lies beside the database, unless that is kept nowhere.
+    fn beside_database(&self, extension: &str) -> Option<PathBuf> {
+        let path = match self.database.strip_prefix("sqlite:") {
+            Some(":memory:") => return None,
+            Some(path) => Path::new(path.strip_prefix("//").unwrap_or(path)),
+            None => Path::new("chatkitty"),
+        };
+        Some(path.with_extension(extension))
     }
 
     /// Adds what comes by environment only, as a secret in a flag would be seen by every user of the machine.
@@ -140,6 +160,7 @@ impl Config {
             (Some(id), Some(secret)) => Some((id, Secret::new(secret))),
             _ => return Err("set both CHATKITTY_CLIENT_ID and CHATKITTY_CLIENT_SECRET, or neither".to_owned()),
         };
+        self.secrets_key = read("CHATKITTY_SECRETS_KEY").map(Secret::new);
         Ok(self)
     }
 }

@@ -94,7 +94,7 @@ impl Edge {
             }
             // The document's own paths come first, so that the pages cost them nothing.
             Err(unrouted) => {
-                let page = self.page(&context, &request);
+                let page = self.page(&context, &request).await;
                 return page.unwrap_or_else(|| Error::from(unrouted.failure()).render(None));
             }
         };
@@ -118,9 +118,9 @@ impl Edge {
         }
     }
 
-    fn page(&self, context: &RequestContext<Arc<Platform>>, request: &Request<Body>) -> Option<Response> {
+    async fn page(&self, context: &RequestContext<Arc<Platform>>, request: &Request<Body>) -> Option<Response> {
         let origin = || context.context().origin(request.headers(), request.uri());
-        self.pages.find(request.method(), context.request.uri().path(), origin, request.headers())
+        self.pages.find(request.method(), context.request.uri().path(), origin, request.headers()).await
     }
 
     /// Adds what every answer carries. What the answer says itself stays.
@@ -291,20 +291,11 @@ fn has_plain_host(request: &Request<Body>) -> bool {
 
 /// What an address below an alias stands for, and the application it names.
 fn aliased(uri: &Uri) -> Option<(Uri, NamedApplication)> {
-    let path = uri.path();
-    PATH_ALIASES.iter().find_map(|PathAlias { prefix, serves, .. }| {
-        let (before, _variable) = prefix.split_once('{')?;
-        let rest = path.strip_prefix(before)?;
-        let (name, below) = rest.split_once('/')?;
-        let name = percent_decode_str(name).decode_utf8().ok()?.into_owned();
-        if below.is_empty() {
-            return None;
-        }
-        let query = uri.query().map(|query| ["?", query].concat()).unwrap_or_default();
-        let target = [*serves, "/", below, &query].concat();
-        let target = target.parse::<PathAndQuery>().ok()?;
-        Some((Uri::from(target), NamedApplication(name)))
-    })
+    let (name, path) = PATH_ALIASES.iter().find_map(|alias| alias.target(uri.path()))?;
+    let name = percent_decode_str(name).decode_utf8().ok()?.into_owned();
+    let query = uri.query().map(|query| ["?", query].concat()).unwrap_or_default();
+    let target = (path + &query).parse::<PathAndQuery>().ok()?;
+    Some((Uri::from(target), NamedApplication(name)))
 }
 
 /// Answers in the spelling of an alias.

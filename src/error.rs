@@ -39,7 +39,10 @@ pub enum Error {
         description: String,
     },
     /// The client credentials are missing or wrong: 401.
-    Credentials,
+    Credentials {
+        /// Whether the answer challenges the client to send Basic credentials.
+        challenge: bool,
+    },
     /// Too many requests: 429.
     TooManyRequests {
         /// Seconds until the next may come.
@@ -106,7 +109,7 @@ impl Error {
             Error::Framework(failure) => failure.status(),
             Error::Invalid(_) | Error::Grant { .. } => StatusCode::BAD_REQUEST,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
-            Error::Unauthorized(_) | Error::InvalidToken | Error::Credentials => StatusCode::UNAUTHORIZED,
+            Error::Unauthorized(_) | Error::InvalidToken | Error::Credentials { .. } => StatusCode::UNAUTHORIZED,
             Error::Forbidden { .. } => StatusCode::FORBIDDEN,
             Error::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::TimedOut | Error::Files(_) | Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
@@ -130,7 +133,9 @@ impl Error {
                 let challenge = format!("{BEARER_CHALLENGE}, error=\"insufficient_scope\", scope=\"{scope}\"");
                 Some((WWW_AUTHENTICATE, challenge.try_into()))
             }
-            Error::Credentials => Some((WWW_AUTHENTICATE, Ok(HeaderValue::from_static(BASIC_CHALLENGE)))),
+            Error::Credentials { challenge: true } => {
+                Some((WWW_AUTHENTICATE, Ok(HeaderValue::from_static(BASIC_CHALLENGE))))
+            }
             Error::TooManyRequests { retry_after } => Some((RETRY_AFTER, Ok(HeaderValue::from(*retry_after)))),
             Error::Framework(Failure { kind: FailureKind::MethodNotAllowed(methods), .. }) => {
                 Some((ALLOW, Ok(allow(methods))))
@@ -168,7 +173,7 @@ impl Error {
             Error::InvalidToken => {
                 ("invalid_token", "the access token is unknown, expired or revoked: get a new one".to_owned())
             }
-            Error::Credentials => ("invalid_client", "no application has these credentials".to_owned()),
+            Error::Credentials { .. } => ("invalid_client", "no application has these credentials".to_owned()),
             Error::Forbidden { scope } => ("access_denied", format!("the token lacks the scope {scope}")),
             Error::Grant { error, description } => (*error, description.clone()),
             Error::Framework(failure) => {
@@ -243,11 +248,16 @@ fn name_of(kind: &FailureKind) -> &'static str {
 }
 
 fn validation_error(resource: &str, violation: Violation) -> ValidationError {
-    let code = match violation.code {
+    let Violation { field, code, message, .. } = violation;
+    ValidationError { resource: resource.to_owned(), field, code: code_of(code), message }
+}
+
+/// What a client is told of a broken constraint.
+pub(crate) fn code_of(code: Code) -> ValidationErrorCode {
+    match code {
         Code::Missing => ValidationErrorCode::MissingField,
         _ => ValidationErrorCode::Invalid,
-    };
-    ValidationError { resource: resource.to_owned(), field: violation.field, code, message: violation.message }
+    }
 }
 
 /// The noun of a path's last collection: `message` for `/v1/channels/{id}/messages`.

@@ -40,6 +40,9 @@ page!(PagedModelChatUserResource of users: types::ChatUserResource);
 page!(PagedModelChannelResource of channels: wire::ChannelResource);
 page!(PagedModelChannelMembershipResource of memberships: types::ChannelMembershipResource);
 page!(PagedModelChannelInviteResource of invites: types::ChannelInviteResource);
+page!(PagedModelMessageReadReceiptResource of receipts: types::MessageReadReceiptResource);
+page!(PagedModelChatUserSessionResource of sessions: types::ChatUserSessionResource);
+page!(PagedModelChatSessionResource of sessions: types::ChatSessionResource);
 page!(CursorPagedModelMessageResource of messages: wire::MessageResource);
 
 /// Why a templated link could not be expanded.

@@ -1,5 +1,6 @@
 //! Addresses, links, pages and cursors: pure functions.
 
+use crate::explorer::relations;
 use crate::generated::client::types::{CursorPageLinks, CursorPageMetadata, Link, PageLinks, PageMetadata};
 use crate::generated::wire::CursorRelation;
 use crate::store::events;
@@ -21,18 +22,32 @@ pub struct Urls {
     origin: String,
     /// `https://host/v1/applications/1`.
     application: String,
+    /// Whether the pages about link relations are served.
+    documented: bool,
 }
 
 impl Urls {
-    /// Addresses below an origin such as `https://chat.example.com`.
-    pub fn new(origin: String, application: i64) -> Self {
+    /// Addresses below an origin such as `https://chat.example.com`. `documented` says whether link relations have
+    /// pages there.
+    pub fn new(origin: String, application: i64, documented: bool) -> Self {
         let application = format!("{origin}/v1/applications/{application}");
-        Urls { origin, application }
+        Urls { origin, application, documented }
     }
 
-    /// Addresses for a resource that goes into an event, whose readers reach the server in different ways.
+    /// The curie of the relations that begin with a prefix and a colon, where they are documented. Only a resource that
+    /// has such relations carries it: the names of all others are short as they are.
+    pub fn curies(&self, prefix: &str) -> Vec<Link> {
+        let curie = || {
+            let href = [&self.origin, relations::PAGES, prefix, ":{rel}"].concat();
+            Link { name: Some(prefix.to_owned()), templated: Some(true), ..link(href) }
+        };
+        self.documented.then(curie).into_iter().collect()
+    }
+
+    /// Addresses for a resource that goes into an event, whose readers reach the server in different ways. What an event
+    /// holds has no relation with a prefix.
     pub fn recorded(application: i64) -> Self {
-        Urls::new(events::placeholder().to_owned(), application)
+        Urls::new(events::placeholder().to_owned(), application, false)
     }
 
     /// The API root.
@@ -201,10 +216,12 @@ impl CursorRequest {
         Ok(CursorRequest { cursor, size: served_size(size) })
     }
 
-    /// Links and description of a page that holds the messages with these ids, newest first.
+    /// Links and description of a page that holds the messages with these ids, newest first. `filters` are those of the
+    /// collection with a leading `&`.
     pub fn page(
         self,
         collection: &Link,
+        filters: &str,
         ids: &[i64],
         newer: bool,
         older: bool,
@@ -217,7 +234,7 @@ impl CursorRequest {
                     query.push_str(&format!("{name}={id}&"));
                 }
             }
-            link(format!("{}?{query}size={}&relation={relation}", collection.href, self.size))
+            link(format!("{}?{query}size={}&relation={relation}{filters}", collection.href, self.size))
         };
         let links =
             CursorPageLinks { self_: at("SELF"), next: older.then(|| at("NEXT")), prev: newer.then(|| at("PREVIOUS")) };

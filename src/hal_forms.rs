@@ -21,7 +21,7 @@ pub fn add_templates(resource: &mut Value, target: impl Fn(&str) -> Option<Strin
         };
         let Some(path) = target(href) else { continue };
         let changing = |operation: &&&Operation| !matches!(operation.method, Method::GET | Method::HEAD);
-        for operation in OPERATIONS.iter().filter(changing).filter(|operation| fits(operation.path, &path)) {
+        for operation in OPERATIONS.iter().filter(changing).filter(|operation| operation.serves(&path)) {
             templates.entry(operation.id).or_insert_with(|| template(operation, href));
         }
     }
@@ -32,18 +32,6 @@ pub fn add_templates(resource: &mut Value, target: impl Fn(&str) -> Option<Strin
     }
 }
 
-/// Whether a path is one of the template's.
-fn fits(template: &str, path: &str) -> bool {
-    let (mut wanted, mut found) = (template.split('/'), path.split('/'));
-    loop {
-        match (wanted.next(), found.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(found)) if wanted == found || wanted.starts_with('{') && !found.is_empty() => {}
-            _ => return false,
-        }
-    }
-}
-
 fn template(operation: &Operation, href: &str) -> Value {
     let document = DOCUMENT.json();
     let at = &document["paths"][operation.path][operation.method.as_str().to_ascii_lowercase()];
@@ -51,25 +39,18 @@ fn template(operation: &Operation, href: &str) -> Value {
     let content = at["requestBody"]["content"].as_object().and_then(|content| content.iter().next());
     if let Some((media_type, content)) = content {
         let mut properties = Vec::new();
-        collect(resolve(&content["schema"]), true, &mut properties);
+        collect(DOCUMENT.resolve(&content["schema"]), true, &mut properties);
         template["contentType"] = json!(media_type);
         template["properties"] = Value::Array(properties);
     }
     template
 }
 
-fn resolve(schema: &Value) -> &Value {
-    match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => DOCUMENT.json().pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null),
-        None => schema,
-    }
-}
-
 /// The properties of a body. Of a union, each variant's, none of them required but the one that tells the variants
 /// apart.
 fn collect(schema: &Value, required: bool, properties: &mut Vec<Value>) {
     for part in schema["allOf"].as_array().into_iter().flatten() {
-        collect(resolve(part), required, properties);
+        collect(DOCUMENT.resolve(part), required, properties);
     }
     if let Some(tag) = schema.pointer("/discriminator/propertyName").and_then(Value::as_str) {
         let values: Vec<&String> =
@@ -78,7 +59,7 @@ fn collect(schema: &Value, required: bool, properties: &mut Vec<Value>) {
             .push(json!({"name": tag, "required": true, "options": {"inline": values, "maxItems": 1, "minItems": 1}}));
     }
     for variant in schema["oneOf"].as_array().into_iter().flatten() {
-        collect(resolve(variant), false, properties);
+        collect(DOCUMENT.resolve(variant), false, properties);
     }
     let names = schema["required"].as_array();
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
@@ -87,7 +68,7 @@ fn collect(schema: &Value, required: bool, properties: &mut Vec<Value>) {
             continue;
         }
         let is_required = required && names.is_some_and(|names| names.iter().any(|required| required == name));
-        properties.push(field(name, resolve(property), is_required));
+        properties.push(field(name, DOCUMENT.resolve(property), is_required));
     }
 }
 

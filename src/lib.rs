@@ -9,7 +9,9 @@
 //! - [`platform`] and [`resources`]: the traits filled in, a file a tag;
 //! - [`naming`]: the same API with its names in snake_case;
 //! - [`files`]: what is uploaded, streamed to an object store and back;
+//! - [`secrets`]: what is sealed before it is stored;
 //! - [`hal`], [`hal_forms`] and [`error`]: links and pages, forms, and the documented errors;
+//! - `jobs`: what goes on after its request was answered;
 //! - [`explorer`]: the document, its documentation page and a HAL explorer, served beside the API;
 //! - [`store`]: rows and SQL by noun.
 //!
@@ -41,11 +43,15 @@ pub mod hal;
 #[cfg(feature = "server")]
 pub mod hal_forms;
 #[cfg(feature = "server")]
+mod jobs;
+#[cfg(feature = "server")]
 pub mod naming;
 #[cfg(feature = "server")]
 pub mod platform;
 #[cfg(feature = "server")]
 pub mod resources;
+#[cfg(feature = "server")]
+pub mod secrets;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

@@ -1,14 +1,17 @@
 //! What handlers share: the store, who may call, and where this server is reached.
 
 use crate::auth::{Authority, Caller};
+use crate::config::Config;
 use crate::error::Error;
 use crate::files::Files;
 use crate::hal::Urls;
+use crate::secrets::Vault;
 use crate::store::Store;
 use http::header::HOST;
 use http::{HeaderMap, Uri};
 use openapi_dropshot::runtime::{Call, Operation, Response, Service};
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// The server's state; every generated trait is implemented for it.
 pub struct Platform {
@@ -16,12 +19,18 @@ pub struct Platform {
     pub store: Store,
     /// The files that are stored here.
     pub files: Arc<Files>,
+    /// The keys of users' secrets.
+    pub vault: Arc<Vault>,
     /// Credentials, tokens and limits.
     pub authority: Authority,
+    /// Tells the runner that a job is waiting.
+    pub jobs: Notify,
     /// `https://chat.example.com`, where configured.
     public_url: Option<String>,
     /// `http` or `https`, as this server is reached directly.
     scheme: &'static str,
+    /// Whether the documentation is served.
+    documented: bool,
 }
 
 /// The application that the address names, where it names one (`/v1/applications/{application_id}/…`).
@@ -29,14 +38,22 @@ pub struct Platform {
 pub struct NamedApplication(pub String);
 
 impl Platform {
-    /// A platform on an open store, with its files.
-    pub fn new(store: Store, files: Arc<Files>, authority: Authority, public_url: Option<String>, tls: bool) -> Self {
-        Platform { store, files, authority, public_url, scheme: if tls { "https" } else { "http" } }
+    /// A platform on an open store with its files and keys, reached directly by `http` or `https`.
+    pub fn new(
+        store: Store,
+        files: Arc<Files>,
+        vault: Arc<Vault>,
+        authority: Authority,
+        config: &Config,
+        scheme: &'static str,
+    ) -> Self {
+        let (public_url, documented) = (config.public_url.clone(), !config.no_docs);
+        Platform { store, files, vault, authority, jobs: Notify::new(), public_url, scheme, documented }
     }
 
     /// The addresses of an application's resources, as this caller reaches the server.
     pub fn urls(&self, call: &Call, application: i64) -> Urls {
-        Urls::new(self.origin(call.headers(), &call.request.uri), application)
+        Urls::new(self.origin(call.headers(), &call.request.uri), application, self.documented)
     }
 
     /// `https://chat.example.com`, as the sender of a request with these headers reaches the server.

@@ -6,8 +6,10 @@ use crate::edge::{Edge, Gate};
 use crate::explorer::{Explorer, Pages};
 use crate::files::Files;
 use crate::generated::server;
+use crate::jobs::Runner;
 use crate::platform::Platform;
-use crate::store::{OpenError, Store, StoreError, applications, credentials, tokens};
+use crate::secrets::Vault;
+use crate::store::{OpenError, Store, StoreError, applications, credentials, sessions, tokens};
 use dropshot::{ConfigDropshot, ConfigTls, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy};
 use openapi_dropshot::runtime::catch_all;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -25,6 +27,7 @@ pub struct Running {
     http: HttpServer<Arc<Platform>>,
     files: Arc<Files>,
     housekeeping: tokio::task::JoinHandle<()>,
+    runner: Runner,
     stop_limit: Duration,
 }
 
@@ -50,6 +53,9 @@ pub enum StartError {
     /// The place for files cannot be used.
     #[error("{0}")]
     Files(String),
+    /// The keys of users' secrets cannot be used.
+    #[error("{0}")]
+    Keys(String),
     /// The first application cannot be created.
     #[error("the first application cannot be created: {0}")]
     Store(#[from] StoreError),
@@ -73,10 +79,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let store = Store::open(&config.database)?;
     let files = Files::open(&config.files(), store.clone(), config.file_limit).map_err(StartError::Files)?;
     let files = Arc::new(files);
+    let vault = Arc::new(Vault::open(&config.keys(), &store).await.map_err(StartError::Keys)?);
     let authority = Authority::new(Duration::from_secs(config.token_lifetime.into()), config.rate_limit);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let platform =
-        Arc::new(Platform::new(store.clone(), Arc::clone(&files), authority, config.public_url.clone(), tls.is_some()));
+        Arc::new(Platform::new(store.clone(), Arc::clone(&files), Arc::clone(&vault), authority, &config, scheme));
     let api = server::api::<Platform>().map_err(|error| StartError::Listen(error.to_string()))?;
     let routes = api.into_routes();
     let explorer = match (&config.explorer_dir, config.no_explorer) {
@@ -96,33 +103,36 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     // dropshot tells of every connection and request; the access log is ours, so only its warnings are kept.
     let drain = tracing_slog::TracingSlogDrain.filter_level(slog::Level::Warning).fuse();
-    let http = ServerBuilder::new(description, platform, slog::Logger::root(drain, slog::o!()))
+    let http = ServerBuilder::new(description, Arc::clone(&platform), slog::Logger::root(drain, slog::o!()))
         .config(settings)
         .tls(tls.map(ConfigTls::Dynamic))
         .version_policy(VersionPolicy::Dynamic(Box::new(Gate(routes))))
         .start()
         .map_err(|error| StartError::Listen(listen_error(&config, &error)))?;
+    // What a server that died has left open; those of servers that are there are renewed by them.
+    store.write(|tx| sessions::end_stale(tx, now())).await?;
     // Only now, as the credentials of a server that could not listen would be seen by nobody.
     let first = create_first_application(&store, config.first.clone()).await?;
     Ok(Running {
         url: format!("{scheme}://{}", http.local_addr()),
         first,
         http,
-        housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files))),
+        runner: Runner::start(platform),
+        housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files), vault)),
         files,
         stop_limit: Duration::from_secs(config.stop_limit.into()),
     })
 }
 
 impl Running {
-    /// Takes no more connections, and lets requests in flight finish within the limit.
+    /// Takes no more connections, and lets requests in flight finish within the limit. Jobs are put down where they are.
     ///
     /// # Errors
     /// A sentence, when some had to be cut off.
     pub async fn stop(self) -> Result<(), String> {
         self.housekeeping.abort();
         let finish = async {
-            let closed = self.http.close().await;
+            let (closed, ()) = tokio::join!(self.http.close(), self.runner.stop());
             self.files.sweep().await;
             closed
         };
@@ -185,8 +195,8 @@ pub fn create_credentials(
 }
 
 /// What is done beside the requests for as long as the server runs.
-async fn keep_house(store: Store, files: Arc<Files>) {
-    tokio::join!(forget_expired_tokens(store), files.keep_swept());
+async fn keep_house(store: Store, files: Arc<Files>, vault: Arc<Vault>) {
+    tokio::join!(vault.reseal(&store), forget_expired_tokens(store.clone()), files.keep_swept());
 }
 
 /// Removes expired tokens, a bounded number at a time so that no writer waits long behind it.

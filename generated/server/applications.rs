@@ -23,6 +23,38 @@ pub trait ApplicationsApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** Retrieve the settings of the application
+
+ Answers which features the application has switched on.
+
+ `GET /v1/application/settings`; `oauth2` with `read:application`.*/
+    fn retrieve_authenticated_application_settings(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ApplicationSettingsResource>,
+            Self::Error,
+        >,
+    > + Send;
+    /** Update the settings of the application
+
+ Switches features of the application on or off and answers the settings as they are now. The settings are kept for the
+ clients of the application to obey; requests that carry a token of the application itself are not bound by them.
+
+ `PUT /v1/application/settings`; `oauth2` with `update:application`.*/
+    fn update_authenticated_application_settings(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        body: crate::generated::client::types::ApplicationSettingsProperties,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ApplicationSettingsResource>,
+            Self::Error,
+        >,
+    > + Send;
     /** Retrieve an application
 
  Answers the application with this ID. The only one a token can see is its own; any other answers 404.
@@ -85,6 +117,86 @@ pub static RETRIEVE_AUTHENTICATED_APPLICATION: Operation = Operation {
 enum RetrieveAuthenticatedApplicationOperation {}
 impl Described for RetrieveAuthenticatedApplicationOperation {
     const OPERATION: &'static Operation = &RETRIEVE_AUTHENTICATED_APPLICATION;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+/// `retrieveAuthenticatedApplicationSettings`.
+pub static RETRIEVE_AUTHENTICATED_APPLICATION_SETTINGS: Operation = Operation {
+    id: "retrieveAuthenticatedApplicationSettings",
+    method: Method::GET,
+    path: "/v1/application/settings",
+    parameters: &[],
+    body: None,
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:application"],
+            },
+        ],
+    ],
+};
+enum RetrieveAuthenticatedApplicationSettingsOperation {}
+impl Described for RetrieveAuthenticatedApplicationSettingsOperation {
+    const OPERATION: &'static Operation = &RETRIEVE_AUTHENTICATED_APPLICATION_SETTINGS;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+/// `updateAuthenticatedApplicationSettings`.
+pub static UPDATE_AUTHENTICATED_APPLICATION_SETTINGS: Operation = Operation {
+    id: "updateAuthenticatedApplicationSettings",
+    method: Method::PUT,
+    path: "/v1/application/settings",
+    parameters: &[],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::APPLICATION_SETTINGS_PROPERTIES),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["update:application"],
+            },
+        ],
+    ],
+};
+enum UpdateAuthenticatedApplicationSettingsOperation {}
+impl Described for UpdateAuthenticatedApplicationSettingsOperation {
+    const OPERATION: &'static Operation = &UPDATE_AUTHENTICATED_APPLICATION_SETTINGS;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
 static RETRIEVE_APPLICATION__PATH_APPLICATION_ID__PATTERN_0: Pattern = Pattern::new(
@@ -203,6 +315,51 @@ impl RetrieveAuthenticatedApplicationOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl RetrieveAuthenticatedApplicationSettingsOperation {
+    async fn handle<S: ApplicationsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            ApplicationsApi::retrieve_authenticated_application_settings(
+                    &*service,
+                    &call,
+                    caller,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl UpdateAuthenticatedApplicationSettingsOperation {
+    async fn handle<S: ApplicationsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            crate::generated::client::types::ApplicationSettingsProperties,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            ApplicationsApi::update_authenticated_application_settings(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 impl RetrieveApplicationOperation {
     async fn handle<S: ApplicationsApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -256,6 +413,22 @@ pub(super) fn register<S: ApplicationsApi>(
             _,
             _,
         >(RetrieveAuthenticatedApplicationOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            RetrieveAuthenticatedApplicationSettingsOperation,
+            S,
+            _,
+            _,
+        >(RetrieveAuthenticatedApplicationSettingsOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            UpdateAuthenticatedApplicationSettingsOperation,
+            S,
+            _,
+            _,
+        >(UpdateAuthenticatedApplicationSettingsOperation::handle),
     )?;
     api.register(
         runtime::endpoint::<

@@ -10,7 +10,8 @@ use std::sync::Arc;
 pub trait ChannelsApi: Service {
     /** List channels
 
- Answers a page of the application's channels, in the order of their IDs unless `sort` says otherwise.
+ Answers a page of the application's channels, in the order of their IDs unless `sort` says otherwise. Filters can be
+ combined; a channel passes all of them.
 
  `GET /v1/channels`; `oauth2` with `read:channel`.*/
     fn list_channels(
@@ -68,6 +69,59 @@ pub trait ChannelsApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** Update a channel
+
+ Changes what the body names, as RFC 7396 has it: what is absent stays, and null clears. A channel without a display
+ name shows its name, and custom data is merged level by level. A DIRECT channel has no names, so that a display name is
+ refused there with the code `unprocessable`. Unknown properties are ignored; without a body nothing changes.
+
+ `PATCH /v1/channels/{id}`; `oauth2` with `read:channel`, `update:channel`.*/
+    fn update_channel(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: Option<
+            runtime::MergePatch<crate::generated::client::types::ChannelPropertiesPatch>,
+        >,
+    ) -> impl Future<
+        Output = Result<Reply<crate::generated::wire::ChannelResource>, Self::Error>,
+    > + Send;
+    /** Send an event in a channel
+
+ Tells those who follow the channel of something of your own making. The event is delivered live and not kept as a
+ resource.
+
+ `POST /v1/channels/{id}/events`; `oauth2` with `read:channel`, `create:channel_event`.*/
+    fn send_channel_event(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: crate::generated::client::types::CreateChannelGenericEventResource,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ChannelGenericEventResource>,
+            Self::Error,
+        >,
+    > + Send;
+    /** Send keystrokes in a channel
+
+ Shows those who follow the channel what a user is typing. Keystrokes are delivered live and not kept.
+
+ `POST /v1/channels/{id}/keystrokes`; `oauth2` with `read:channel`, `read:user`, `create:keystrokes`.*/
+    fn send_channel_keystrokes(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: crate::generated::client::types::CreateDelegatedReplyThreadKeystrokesResource,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ReplyThreadKeystrokesResource>,
+            Self::Error,
+        >,
+    > + Send;
 }
 /// The query of `listChannels`.
 #[derive(Clone, Debug)]
@@ -84,6 +138,13 @@ pub struct ListChannelsQuery {
     /** Only channels that have all these users as members, by name. Repeat the parameter, or separate the names
  with commas.*/
     pub members: Option<Vec<String>>,
+    /// Only what was created at this time or later.
+    pub start_time: Option<String>,
+    /// Only what was created before this time.
+    pub end_time: Option<String>,
+    /** Only what has custom data that contains this JSON object: every property of it, an object with each of its own in
+ turn, and anything else with an equal value.*/
+    pub properties: Option<String>,
 }
 static LIST_CHANNELS__QUERY_PAGE: Parameter = Parameter {
     name: "page",
@@ -179,6 +240,54 @@ static LIST_CHANNELS__QUERY_MEMBERS: Parameter = Parameter {
         },
     },
 };
+static LIST_CHANNELS__QUERY_START_TIME: Parameter = Parameter {
+    name: "startTime",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 20u64,
+            max_length: 35u64,
+            pattern: None,
+            format: Some(Format::DateTime),
+            values: &[],
+        },
+    },
+};
+static LIST_CHANNELS__QUERY_END_TIME: Parameter = Parameter {
+    name: "endTime",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 20u64,
+            max_length: 35u64,
+            pattern: None,
+            format: Some(Format::DateTime),
+            values: &[],
+        },
+    },
+};
+static LIST_CHANNELS__QUERY_PROPERTIES: Parameter = Parameter {
+    name: "properties",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 2u64,
+            max_length: 4096u64,
+            pattern: None,
+            format: None,
+            values: &[],
+        },
+    },
+};
 /// `listChannels`.
 pub static LIST_CHANNELS: Operation = Operation {
     id: "listChannels",
@@ -190,6 +299,9 @@ pub static LIST_CHANNELS: Operation = Operation {
         &LIST_CHANNELS__QUERY_SORT,
         &LIST_CHANNELS__QUERY_TYPE,
         &LIST_CHANNELS__QUERY_MEMBERS,
+        &LIST_CHANNELS__QUERY_START_TIME,
+        &LIST_CHANNELS__QUERY_END_TIME,
+        &LIST_CHANNELS__QUERY_PROPERTIES,
     ],
     body: None,
     produces: &["application/json", "application/hal+json"],
@@ -361,6 +473,206 @@ impl Described for DeleteChannelOperation {
     const OPERATION: &'static Operation = &DELETE_CHANNEL;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+static UPDATE_CHANNEL__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `updateChannel`.
+pub static UPDATE_CHANNEL: Operation = Operation {
+    id: "updateChannel",
+    method: Method::PATCH,
+    path: "/v1/channels/{id}",
+    parameters: &[&UPDATE_CHANNEL__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: false,
+            media: &[
+                Media {
+                    name: "application/json+merge-patch",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::CHANNEL_PROPERTIES_PATCH),
+                },
+                Media {
+                    name: "application/merge-patch+json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::CHANNEL_PROPERTIES_PATCH),
+                },
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::CHANNEL_PROPERTIES_PATCH),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:channel", "update:channel"],
+            },
+        ],
+    ],
+};
+enum UpdateChannelOperation {}
+impl Described for UpdateChannelOperation {
+    const OPERATION: &'static Operation = &UPDATE_CHANNEL;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+static SEND_CHANNEL_EVENT__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `sendChannelEvent`.
+pub static SEND_CHANNEL_EVENT: Operation = Operation {
+    id: "sendChannelEvent",
+    method: Method::POST,
+    path: "/v1/channels/{id}/events",
+    parameters: &[&SEND_CHANNEL_EVENT__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::CREATE_CHANNEL_GENERIC_EVENT_RESOURCE),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:channel", "create:channel_event"],
+            },
+        ],
+    ],
+};
+enum SendChannelEventOperation {}
+impl Described for SendChannelEventOperation {
+    const OPERATION: &'static Operation = &SEND_CHANNEL_EVENT;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+static SEND_CHANNEL_KEYSTROKES__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `sendChannelKeystrokes`.
+pub static SEND_CHANNEL_KEYSTROKES: Operation = Operation {
+    id: "sendChannelKeystrokes",
+    method: Method::POST,
+    path: "/v1/channels/{id}/keystrokes",
+    parameters: &[&SEND_CHANNEL_KEYSTROKES__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 262144u64,
+                    schema: Some(
+                        &super::schemas::CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE,
+                    ),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:channel", "read:user", "create:keystrokes"],
+            },
+        ],
+    ],
+};
+enum SendChannelKeystrokesOperation {}
+impl Described for SendChannelKeystrokesOperation {
+    const OPERATION: &'static Operation = &SEND_CHANNEL_KEYSTROKES;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 impl ListChannelsOperation {
     async fn handle<S: ChannelsApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -376,6 +688,12 @@ impl ListChannelsOperation {
                 >(&LIST_CHANNELS__QUERY_TYPE);
             let query_members = input
                 .parameter::<Vec<String>>(&LIST_CHANNELS__QUERY_MEMBERS);
+            let query_start_time = input
+                .parameter::<String>(&LIST_CHANNELS__QUERY_START_TIME);
+            let query_end_time = input
+                .parameter::<String>(&LIST_CHANNELS__QUERY_END_TIME);
+            let query_properties = input
+                .parameter::<String>(&LIST_CHANNELS__QUERY_PROPERTIES);
             input.finish()?;
             let query = ListChannelsQuery {
                 page: query_page.unwrap_or_else(|| 0),
@@ -383,6 +701,9 @@ impl ListChannelsOperation {
                 sort: query_sort,
                 type_: query_type,
                 members: query_members,
+                start_time: query_start_time,
+                end_time: query_end_time,
+                properties: query_properties,
             };
             ChannelsApi::list_channels(&*service, &call, caller, query).await
         }
@@ -457,6 +778,101 @@ impl DeleteChannelOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl UpdateChannelOperation {
+    async fn handle<S: ChannelsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&UPDATE_CHANNEL__PATH_ID);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            runtime::MergePatch<
+                                crate::generated::client::types::ChannelPropertiesPatch,
+                            >,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            ChannelsApi::update_channel(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    body,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl SendChannelEventOperation {
+    async fn handle<S: ChannelsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&SEND_CHANNEL_EVENT__PATH_ID);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            crate::generated::client::types::CreateChannelGenericEventResource,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            ChannelsApi::send_channel_event(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl SendChannelKeystrokesOperation {
+    async fn handle<S: ChannelsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&SEND_CHANNEL_KEYSTROKES__PATH_ID);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            crate::generated::client::types::CreateDelegatedReplyThreadKeystrokesResource,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            ChannelsApi::send_channel_keystrokes(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 /// Registers the operations of this tag.
 pub(super) fn register<S: ChannelsApi>(
     api: &mut dropshot::ApiDescription<Arc<S>>,
@@ -492,6 +908,30 @@ pub(super) fn register<S: ChannelsApi>(
             _,
             _,
         >(DeleteChannelOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            UpdateChannelOperation,
+            S,
+            _,
+            _,
+        >(UpdateChannelOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            SendChannelEventOperation,
+            S,
+            _,
+            _,
+        >(SendChannelEventOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            SendChannelKeystrokesOperation,
+            S,
+            _,
+            _,
+        >(SendChannelKeystrokesOperation::handle),
     )?;
     Ok(())
 }

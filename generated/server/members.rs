@@ -75,6 +75,24 @@ pub trait MembersApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** List the participants of a channel
+
+ Answers a page of the users that are in the channel at this moment, with an active chat session, in the order of their
+ IDs unless `sort` says otherwise; `createdTime` sorts by when they came.
+
+ `GET /v1/channels/{id}/participants`; `oauth2` with `read:channel`, `read:chat_session`.*/
+    fn list_channel_participants(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        query: ListChannelParticipantsQuery,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::PagedModelChatUserResource>,
+            Self::Error,
+        >,
+    > + Send;
 }
 /// The query of `listChannelMembers`.
 #[derive(Clone, Debug)]
@@ -443,6 +461,127 @@ impl Described for ListChannelMembershipsOperation {
     const OPERATION: &'static Operation = &LIST_CHANNEL_MEMBERSHIPS;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+/// The query of `listChannelParticipants`.
+#[derive(Clone, Debug)]
+pub struct ListChannelParticipantsQuery {
+    /// Which page to answer, counted from 0.
+    pub page: i32,
+    /// How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+    pub size: i32,
+    /** The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
+ properties, which order what is equal so far.*/
+    pub sort: Option<Vec<String>>,
+}
+static LIST_CHANNEL_PARTICIPANTS__QUERY_PAGE: Parameter = Parameter {
+    name: "page",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 0i64,
+            maximum: 1000000i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static LIST_CHANNEL_PARTICIPANTS__QUERY_SIZE: Parameter = Parameter {
+    name: "size",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 0i64,
+            maximum: 2147483647i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static LIST_CHANNEL_PARTICIPANTS__QUERY_SORT__PATTERN_0: Pattern = Pattern::new(
+    "^(id|name|displayName|createdTime)(,(asc|desc))?$",
+);
+static LIST_CHANNEL_PARTICIPANTS__QUERY_SORT: Parameter = Parameter {
+    name: "sort",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Array {
+            items: &Schema {
+                nullable: false,
+                kind: Kind::String {
+                    min_length: 2u64,
+                    max_length: 16u64,
+                    pattern: Some(&LIST_CHANNEL_PARTICIPANTS__QUERY_SORT__PATTERN_0),
+                    format: None,
+                    values: &[],
+                },
+            },
+            min_items: 0u64,
+            max_items: 4u64,
+            unique: false,
+        },
+    },
+};
+static LIST_CHANNEL_PARTICIPANTS__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `listChannelParticipants`.
+pub static LIST_CHANNEL_PARTICIPANTS: Operation = Operation {
+    id: "listChannelParticipants",
+    method: Method::GET,
+    path: "/v1/channels/{id}/participants",
+    parameters: &[
+        &LIST_CHANNEL_PARTICIPANTS__QUERY_PAGE,
+        &LIST_CHANNEL_PARTICIPANTS__QUERY_SIZE,
+        &LIST_CHANNEL_PARTICIPANTS__QUERY_SORT,
+        &LIST_CHANNEL_PARTICIPANTS__PATH_ID,
+    ],
+    body: None,
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:channel", "read:chat_session"],
+            },
+        ],
+    ],
+};
+enum ListChannelParticipantsOperation {}
+impl Described for ListChannelParticipantsOperation {
+    const OPERATION: &'static Operation = &LIST_CHANNEL_PARTICIPANTS;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 impl ListChannelMembersOperation {
     async fn handle<S: MembersApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -557,6 +696,38 @@ impl ListChannelMembershipsOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl ListChannelParticipantsOperation {
+    async fn handle<S: MembersApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let query_page = input
+                .parameter::<i32>(&LIST_CHANNEL_PARTICIPANTS__QUERY_PAGE);
+            let query_size = input
+                .parameter::<i32>(&LIST_CHANNEL_PARTICIPANTS__QUERY_SIZE);
+            let query_sort = input
+                .parameter::<Vec<String>>(&LIST_CHANNEL_PARTICIPANTS__QUERY_SORT);
+            let path_id = input.parameter::<i64>(&LIST_CHANNEL_PARTICIPANTS__PATH_ID);
+            input.finish()?;
+            let query = ListChannelParticipantsQuery {
+                page: query_page.unwrap_or_else(|| 0),
+                size: query_size.unwrap_or_else(|| 25),
+                sort: query_sort,
+            };
+            MembersApi::list_channel_participants(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    query,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 /// Registers the operations of this tag.
 pub(super) fn register<S: MembersApi>(
     api: &mut dropshot::ApiDescription<Arc<S>>,
@@ -592,6 +763,14 @@ pub(super) fn register<S: MembersApi>(
             _,
             _,
         >(ListChannelMembershipsOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            ListChannelParticipantsOperation,
+            S,
+            _,
+            _,
+        >(ListChannelParticipantsOperation::handle),
     )?;
     Ok(())
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 pub trait MessagesApi: Service {
     /** List the messages of a channel
 
- Answers the messages of one channel, newest first. An OPEN channel keeps no messages, so its list is empty.
+ Answers the messages sent in one channel, newest first, replies included: their `nestedLevel` is above 0. The
+ messages that are no replies are the MAIN thread of the channel, which they link to. An OPEN channel keeps no
+ messages, so its list is empty.
 
  `GET /v1/channels/{id}/messages`; `oauth2` with `read:channel`, `read:message`.*/
     fn list_channel_messages(
@@ -31,13 +33,16 @@ pub trait MessagesApi: Service {
 
  In an OPEN channel the message is broadcast and not kept: the answer has no `id` and no `self` link.
 
+ A file is named by the address of one that is stored elsewhere, or sent as multipart to be stored here, where it
+ stays as long as the message. An OPEN channel keeps no messages, and so no files.
+
  `POST /v1/channels/{id}/messages`; `oauth2` with `read:channel`, `read:user`, `create:message`.*/
     fn send_channel_message(
         &self,
         call: &Call,
         caller: Self::Principal,
         id: i64,
-        body: crate::generated::client::types::CreateMessageResource,
+        body: SendChannelMessageBody,
     ) -> impl Future<
         Output = Result<Reply<crate::generated::wire::MessageResource>, Self::Error>,
     > + Send;
@@ -57,6 +62,23 @@ pub trait MessagesApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** Delete all messages
+
+ Deletes every message of the application that had been sent when the request came, with their threads, and answers
+ the application. Where there are very many it may be given up half-way: what is deleted stays deleted, and the
+ same request goes on from there.
+
+ `DELETE /v1/messages`; `oauth2` with `read:message`, `delete:message`.*/
+    fn delete_messages(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ApplicationResource>,
+            Self::Error,
+        >,
+    > + Send;
     /** Retrieve a message
 
  Answers the message with this ID.
@@ -72,7 +94,7 @@ pub trait MessagesApi: Service {
     > + Send;
     /** Delete a message
 
- Deletes the message and answers what held it. Which resource that is depends on the address that was used:
+ Deletes the message, with the replies to it, and answers what held it. Which resource that is depends on the address that was used:
  `/v1/messages/{id}` answers the reply thread of the message, and
  `/v1/applications/{application_id}/messages/{id}` its channel. `type` tells the two apart.
 
@@ -88,6 +110,24 @@ pub trait MessagesApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** Update a message
+
+ Changes the text or the properties of a message and answers it. What the patch leaves out stays as it is; a body
+ without anything changes nothing. Properties are merged as RFC 7396 has it: `null` removes a property, or all of
+ them. A changed text is searched for mentions and links anew.
+
+ `PATCH /v1/messages/{id}`; `oauth2` with `read:message`, `update:message`.*/
+    fn update_message(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: Option<
+            runtime::MergePatch<crate::generated::client::types::MessagePropertiesPatch>,
+        >,
+    ) -> impl Future<
+        Output = Result<Reply<crate::generated::wire::MessageResource>, Self::Error>,
+    > + Send;
 }
 /// The query of `listChannelMessages`.
 #[derive(Clone, Debug)]
@@ -101,6 +141,12 @@ pub struct ListChannelMessagesQuery {
     pub next: Option<i64>,
     /// How the page lies to the cursors, as a link of another page has it.
     pub relation: Option<crate::generated::wire::CursorRelation>,
+    /// Only what the user with exactly this name has sent.
+    pub username: Option<String>,
+    /** Only messages in whose text, or in the name of whose file, all of these words stand, in any order. Case and
+ accents do not matter. A word matches as a whole; with `*` behind it, it matches the words that begin with it.
+ Signs stand between words: `a.b` matches `a` with `b` right behind it.*/
+    pub query: Option<String>,
 }
 static LIST_CHANNEL_MESSAGES__QUERY_SIZE: Parameter = Parameter {
     name: "size",
@@ -157,6 +203,44 @@ static LIST_CHANNEL_MESSAGES__QUERY_RELATION: Parameter = Parameter {
         kind: Kind::AllOf(&[&super::schemas::CURSOR_RELATION]),
     },
 };
+static LIST_CHANNEL_MESSAGES__QUERY_USERNAME__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static LIST_CHANNEL_MESSAGES__QUERY_USERNAME: Parameter = Parameter {
+    name: "username",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 255u64,
+            pattern: Some(&LIST_CHANNEL_MESSAGES__QUERY_USERNAME__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
+static LIST_CHANNEL_MESSAGES__QUERY_QUERY__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static LIST_CHANNEL_MESSAGES__QUERY_QUERY: Parameter = Parameter {
+    name: "query",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 1000u64,
+            pattern: Some(&LIST_CHANNEL_MESSAGES__QUERY_QUERY__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
 static LIST_CHANNEL_MESSAGES__PATH_ID: Parameter = Parameter {
     name: "id",
     location: Location::Path,
@@ -182,6 +266,8 @@ pub static LIST_CHANNEL_MESSAGES: Operation = Operation {
         &LIST_CHANNEL_MESSAGES__QUERY_START,
         &LIST_CHANNEL_MESSAGES__QUERY_NEXT,
         &LIST_CHANNEL_MESSAGES__QUERY_RELATION,
+        &LIST_CHANNEL_MESSAGES__QUERY_USERNAME,
+        &LIST_CHANNEL_MESSAGES__QUERY_QUERY,
         &LIST_CHANNEL_MESSAGES__PATH_ID,
     ],
     body: None,
@@ -210,6 +296,14 @@ enum ListChannelMessagesOperation {}
 impl Described for ListChannelMessagesOperation {
     const OPERATION: &'static Operation = &LIST_CHANNEL_MESSAGES;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+/// The body of `sendChannelMessage`, by its media type.
+#[derive(Debug)]
+pub enum SendChannelMessageBody {
+    /// `application/json`
+    ApplicationJson(crate::generated::client::types::CreateMessageResource),
+    /// `multipart/form-data`
+    MultipartFormData(Multipart<crate::generated::client::types::FileMessageUpload>),
 }
 static SEND_CHANNEL_MESSAGE__PATH_ID: Parameter = Parameter {
     name: "id",
@@ -241,6 +335,12 @@ pub static SEND_CHANNEL_MESSAGE: Operation = Operation {
                     encoding: Encoding::Json,
                     limit: 262144u64,
                     schema: Some(&super::schemas::CREATE_MESSAGE_RESOURCE),
+                },
+                Media {
+                    name: "multipart/form-data",
+                    encoding: Encoding::Multipart,
+                    limit: 110100480u64,
+                    schema: Some(&super::schemas::FILE_MESSAGE_UPLOAD),
                 },
             ],
         },
@@ -285,6 +385,12 @@ pub struct ListMessagesQuery {
     pub next: Option<i64>,
     /// How the page lies to the cursors, as a link of another page has it.
     pub relation: Option<crate::generated::wire::CursorRelation>,
+    /// Only what the user with exactly this name has sent.
+    pub username: Option<String>,
+    /** Only messages in whose text, or in the name of whose file, all of these words stand, in any order. Case and
+ accents do not matter. A word matches as a whole; with `*` behind it, it matches the words that begin with it.
+ Signs stand between words: `a.b` matches `a` with `b` right behind it.*/
+    pub query: Option<String>,
 }
 static LIST_MESSAGES__QUERY_SIZE: Parameter = Parameter {
     name: "size",
@@ -341,6 +447,44 @@ static LIST_MESSAGES__QUERY_RELATION: Parameter = Parameter {
         kind: Kind::AllOf(&[&super::schemas::CURSOR_RELATION]),
     },
 };
+static LIST_MESSAGES__QUERY_USERNAME__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static LIST_MESSAGES__QUERY_USERNAME: Parameter = Parameter {
+    name: "username",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 255u64,
+            pattern: Some(&LIST_MESSAGES__QUERY_USERNAME__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
+static LIST_MESSAGES__QUERY_QUERY__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static LIST_MESSAGES__QUERY_QUERY: Parameter = Parameter {
+    name: "query",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 1000u64,
+            pattern: Some(&LIST_MESSAGES__QUERY_QUERY__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
 /// `listMessages`.
 pub static LIST_MESSAGES: Operation = Operation {
     id: "listMessages",
@@ -351,6 +495,8 @@ pub static LIST_MESSAGES: Operation = Operation {
         &LIST_MESSAGES__QUERY_START,
         &LIST_MESSAGES__QUERY_NEXT,
         &LIST_MESSAGES__QUERY_RELATION,
+        &LIST_MESSAGES__QUERY_USERNAME,
+        &LIST_MESSAGES__QUERY_QUERY,
     ],
     body: None,
     produces: &["application/json", "application/hal+json"],
@@ -377,6 +523,39 @@ pub static LIST_MESSAGES: Operation = Operation {
 enum ListMessagesOperation {}
 impl Described for ListMessagesOperation {
     const OPERATION: &'static Operation = &LIST_MESSAGES;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+/// `deleteMessages`.
+pub static DELETE_MESSAGES: Operation = Operation {
+    id: "deleteMessages",
+    method: Method::DELETE,
+    path: "/v1/messages",
+    parameters: &[],
+    body: None,
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:message", "delete:message"],
+            },
+        ],
+    ],
+};
+enum DeleteMessagesOperation {}
+impl Described for DeleteMessagesOperation {
+    const OPERATION: &'static Operation = &DELETE_MESSAGES;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
 static RETRIEVE_MESSAGE__PATH_ID: Parameter = Parameter {
@@ -475,6 +654,68 @@ impl Described for DeleteMessageOperation {
     const OPERATION: &'static Operation = &DELETE_MESSAGE;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+static UPDATE_MESSAGE__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `updateMessage`.
+pub static UPDATE_MESSAGE: Operation = Operation {
+    id: "updateMessage",
+    method: Method::PATCH,
+    path: "/v1/messages/{id}",
+    parameters: &[&UPDATE_MESSAGE__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: false,
+            media: &[
+                Media {
+                    name: "application/json+merge-patch",
+                    encoding: Encoding::Json,
+                    limit: 262144u64,
+                    schema: Some(&super::schemas::MESSAGE_PROPERTIES_PATCH),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:message", "update:message"],
+            },
+        ],
+    ],
+};
+enum UpdateMessageOperation {}
+impl Described for UpdateMessageOperation {
+    const OPERATION: &'static Operation = &UPDATE_MESSAGE;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 impl ListChannelMessagesOperation {
     async fn handle<S: MessagesApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -489,6 +730,10 @@ impl ListChannelMessagesOperation {
                 .parameter::<
                     crate::generated::wire::CursorRelation,
                 >(&LIST_CHANNEL_MESSAGES__QUERY_RELATION);
+            let query_username = input
+                .parameter::<String>(&LIST_CHANNEL_MESSAGES__QUERY_USERNAME);
+            let query_query = input
+                .parameter::<String>(&LIST_CHANNEL_MESSAGES__QUERY_QUERY);
             let path_id = input.parameter::<i64>(&LIST_CHANNEL_MESSAGES__PATH_ID);
             input.finish()?;
             let query = ListChannelMessagesQuery {
@@ -496,6 +741,8 @@ impl ListChannelMessagesOperation {
                 start: query_start,
                 next: query_next,
                 relation: query_relation,
+                username: query_username,
+                query: query_query,
             };
             MessagesApi::list_channel_messages(
                     &*service,
@@ -518,14 +765,22 @@ impl SendChannelMessageOperation {
             let mut input = call.input();
             let path_id = input.parameter::<i64>(&SEND_CHANNEL_MESSAGE__PATH_ID);
             let body = match input.media()? {
-                Some(media) => {
+                Some(media) if media.name == "application/json" => {
                     input
                         .body::<
                             crate::generated::client::types::CreateMessageResource,
                         >(media)
                         .await?
+                        .map(SendChannelMessageBody::ApplicationJson)
                 }
-                None => None,
+                Some(media) if media.name == "multipart/form-data" => {
+                    input
+                        .multipart::<
+                            crate::generated::client::types::FileMessageUpload,
+                        >(media)
+                        .map(SendChannelMessageBody::MultipartFormData)
+                }
+                _ => None,
             };
             input.finish()?;
             MessagesApi::send_channel_message(
@@ -554,14 +809,30 @@ impl ListMessagesOperation {
                 .parameter::<
                     crate::generated::wire::CursorRelation,
                 >(&LIST_MESSAGES__QUERY_RELATION);
+            let query_username = input
+                .parameter::<String>(&LIST_MESSAGES__QUERY_USERNAME);
+            let query_query = input.parameter::<String>(&LIST_MESSAGES__QUERY_QUERY);
             input.finish()?;
             let query = ListMessagesQuery {
                 size: query_size.unwrap_or_else(|| 25),
                 start: query_start,
                 next: query_next,
                 relation: query_relation,
+                username: query_username,
+                query: query_query,
             };
             MessagesApi::list_messages(&*service, &call, caller, query).await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl DeleteMessagesOperation {
+    async fn handle<S: MessagesApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            MessagesApi::delete_messages(&*service, &call, caller).await
         }
             .await;
         runtime::json(&*service, &call, outcome)
@@ -607,6 +878,39 @@ impl DeleteMessageOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl UpdateMessageOperation {
+    async fn handle<S: MessagesApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&UPDATE_MESSAGE__PATH_ID);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            runtime::MergePatch<
+                                crate::generated::client::types::MessagePropertiesPatch,
+                            >,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            MessagesApi::update_message(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    body,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 /// Registers the operations of this tag.
 pub(super) fn register<S: MessagesApi>(
     api: &mut dropshot::ApiDescription<Arc<S>>,
@@ -637,6 +941,14 @@ pub(super) fn register<S: MessagesApi>(
     )?;
     api.register(
         runtime::endpoint::<
+            DeleteMessagesOperation,
+            S,
+            _,
+            _,
+        >(DeleteMessagesOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
             RetrieveMessageOperation,
             S,
             _,
@@ -650,6 +962,14 @@ pub(super) fn register<S: MessagesApi>(
             _,
             _,
         >(DeleteMessageOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            UpdateMessageOperation,
+            S,
+            _,
+            _,
+        >(UpdateMessageOperation::handle),
     )?;
     Ok(())
 }

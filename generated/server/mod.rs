@@ -15,8 +15,20 @@ pub mod members;
 pub mod moderators;
 /// The operations with the tag `Invites`.
 pub mod invites;
+/// The operations with the tag `Sessions`.
+pub mod sessions;
 /// The operations with the tag `Messages`.
 pub mod messages;
+/// The operations with the tag `Imports`.
+pub mod imports;
+/// The operations with the tag `Analytics`.
+pub mod analytics;
+/// The operations with the tag `Jobs`.
+pub mod jobs;
+/// The operations with the tag `Read receipts`.
+pub mod read_receipts;
+/// The operations with the tag `Threads`.
+pub mod threads;
 /// The operations with the tag `Files`.
 pub mod files;
 /// The operations with the tag `Health`.
@@ -31,7 +43,13 @@ pub use channels::ChannelsApi;
 pub use members::MembersApi;
 pub use moderators::ModeratorsApi;
 pub use invites::InvitesApi;
+pub use sessions::SessionsApi;
 pub use messages::MessagesApi;
+pub use imports::ImportsApi;
+pub use analytics::AnalyticsApi;
+pub use jobs::JobsApi;
+pub use read_receipts::ReadReceiptsApi;
+pub use threads::ThreadsApi;
 pub use files::FilesApi;
 pub use health::HealthApi;
 use openapi_dropshot::runtime::{self, Api, Document, Operation, PathAlias};
@@ -47,6 +65,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &authorization::CREATE_ACCESS_TOKEN,
     &root::RETRIEVE_API_ROOT,
     &applications::RETRIEVE_AUTHENTICATED_APPLICATION,
+    &applications::RETRIEVE_AUTHENTICATED_APPLICATION_SETTINGS,
+    &applications::UPDATE_AUTHENTICATED_APPLICATION_SETTINGS,
     &applications::RETRIEVE_APPLICATION,
     &applications::DELETE_APPLICATION,
     &users::LIST_USERS,
@@ -54,26 +74,53 @@ pub static OPERATIONS: &[&Operation] = &[
     &users::CHECK_USER_EXISTS,
     &users::RETRIEVE_USER,
     &users::DELETE_USER,
+    &users::UPDATE_USER,
     &users::UPDATE_USER_DISPLAY_PICTURE,
     &users::LIST_USER_CHANNELS,
+    &users::RETRIEVE_USER_SECRET,
+    &users::SET_USER_SECRET,
+    &users::REMOVE_USER_SECRET,
     &channels::LIST_CHANNELS,
     &channels::CREATE_CHANNEL,
     &channels::RETRIEVE_CHANNEL,
     &channels::DELETE_CHANNEL,
+    &channels::UPDATE_CHANNEL,
+    &channels::SEND_CHANNEL_EVENT,
+    &channels::SEND_CHANNEL_KEYSTROKES,
     &members::LIST_CHANNEL_MEMBERS,
     &members::ADD_CHANNEL_MEMBER,
     &members::REMOVE_CHANNEL_MEMBER,
     &members::LIST_CHANNEL_MEMBERSHIPS,
+    &members::LIST_CHANNEL_PARTICIPANTS,
     &moderators::LIST_CHANNEL_MODERATORS,
     &moderators::ADD_CHANNEL_MODERATOR,
     &moderators::REMOVE_CHANNEL_MODERATOR,
     &invites::LIST_CHANNEL_INVITES,
     &invites::SEND_CHANNEL_INVITE,
+    &sessions::LIST_USER_SESSIONS,
+    &sessions::LIST_CHAT_SESSIONS,
     &messages::LIST_CHANNEL_MESSAGES,
     &messages::SEND_CHANNEL_MESSAGE,
     &messages::LIST_MESSAGES,
+    &messages::DELETE_MESSAGES,
     &messages::RETRIEVE_MESSAGE,
     &messages::DELETE_MESSAGE,
+    &messages::UPDATE_MESSAGE,
+    &imports::IMPORT_USERS,
+    &imports::IMPORT_CHANNELS,
+    &imports::IMPORT_CHANNEL_MEMBERS,
+    &imports::IMPORT_MESSAGES,
+    &analytics::EXPORT_MESSAGE_ANALYTICS,
+    &analytics::EXPORT_USER_ANALYTICS,
+    &jobs::LIST_JOBS,
+    &jobs::RETRIEVE_JOB,
+    &jobs::RETRIEVE_JOB_FILE,
+    &read_receipts::LIST_MESSAGE_READ_RECEIPTS,
+    &threads::RETRIEVE_MESSAGE_THREAD,
+    &threads::RETRIEVE_THREAD,
+    &threads::SEND_THREAD_KEYSTROKES,
+    &threads::LIST_THREAD_MESSAGES,
+    &threads::SEND_THREAD_MESSAGE,
     &files::RETRIEVE_FILE,
     &files::RETRIEVE_DISPLAY_PICTURE,
     &health::CHECK_LIVENESS,
@@ -102,7 +149,8 @@ pub static PATH_ALIASES: &[PathAlias] = &[
 /// When dropshot refuses a route, which a checked document does not bring about.
 pub fn api<
     S: AuthorizationApi + RootApi + ApplicationsApi + UsersApi + ChannelsApi + MembersApi
-        + ModeratorsApi + InvitesApi + MessagesApi + FilesApi + HealthApi,
+        + ModeratorsApi + InvitesApi + SessionsApi + MessagesApi + ImportsApi
+        + AnalyticsApi + JobsApi + ReadReceiptsApi + ThreadsApi + FilesApi + HealthApi,
 >() -> Result<Api<S>, dropshot::ApiDescriptionRegisterError> {
     let mut api = dropshot::ApiDescription::<Arc<S>>::new();
     authorization::register(&mut api)?;
@@ -113,7 +161,13 @@ pub fn api<
     members::register(&mut api)?;
     moderators::register(&mut api)?;
     invites::register(&mut api)?;
+    sessions::register(&mut api)?;
     messages::register(&mut api)?;
+    imports::register(&mut api)?;
+    analytics::register(&mut api)?;
+    jobs::register(&mut api)?;
+    read_receipts::register(&mut api)?;
+    threads::register(&mut api)?;
     files::register(&mut api)?;
     health::register(&mut api)?;
     Ok(Api::new(api, OPERATIONS))

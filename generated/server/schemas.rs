@@ -93,6 +93,209 @@ pub static ACCESS_TOKEN_REQUEST: Schema = Schema {
         max_properties: 18446744073709551615u64,
     },
 };
+///`ApplicationSettingsProperties`
+pub static APPLICATION_SETTINGS_PROPERTIES: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "guestUsers",
+                required: true,
+                schema: &super::schemas::TOGGLE_STATE,
+            },
+            Property {
+                name: "userCreatedChannels",
+                required: false,
+                schema: &super::schemas::TOGGLE_STATE,
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`ChannelImport`
+pub static CHANNEL_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::Tagged {
+        property: "type",
+        variants: &[
+            ("PUBLIC", &super::schemas::PUBLIC_CHANNEL_IMPORT),
+            ("PRIVATE", &super::schemas::PRIVATE_CHANNEL_IMPORT),
+            ("DIRECT", &super::schemas::DIRECT_CHANNEL_IMPORT),
+        ],
+    },
+};
+static CHANNEL_IMPORT_BASE__PATTERN_0: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static CHANNEL_IMPORT_BASE__PATTERN_1: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+///`ChannelImportBase`
+pub static CHANNEL_IMPORT_BASE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "creator",
+                required: false,
+                schema: &super::schemas::USERNAME,
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &super::schemas::PROPERTIES,
+            },
+            Property {
+                name: "idempotencyKey",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHANNEL_IMPORT_BASE__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "id",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHANNEL_IMPORT_BASE__PATTERN_1),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`ChannelImports`
+pub static CHANNEL_IMPORTS: Schema = Schema {
+    nullable: false,
+    kind: Kind::Array {
+        items: &super::schemas::CHANNEL_IMPORT,
+        min_items: 0u64,
+        max_items: 100000000u64,
+        unique: false,
+    },
+};
+static CHANNEL_MEMBERSHIP_IMPORT__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static CHANNEL_MEMBERSHIP_IMPORT__PATTERN_1: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`ChannelMembershipImport`
+pub static CHANNEL_MEMBERSHIP_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "username",
+                required: true,
+                schema: &super::schemas::USERNAME,
+            },
+            Property {
+                name: "idempotencyKey",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHANNEL_MEMBERSHIP_IMPORT__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "id",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHANNEL_MEMBERSHIP_IMPORT__PATTERN_1),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`ChannelMembershipImports`
+pub static CHANNEL_MEMBERSHIP_IMPORTS: Schema = Schema {
+    nullable: false,
+    kind: Kind::Array {
+        items: &super::schemas::CHANNEL_MEMBERSHIP_IMPORT,
+        min_items: 0u64,
+        max_items: 100000000u64,
+        unique: false,
+    },
+};
+static CHANNEL_PROPERTIES_PATCH__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`ChannelPropertiesPatch`
+pub static CHANNEL_PROPERTIES_PATCH: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "displayName",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHANNEL_PROPERTIES_PATCH__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::AllOf(
+                        &[
+                            &super::schemas::PROPERTIES,
+                            &Schema {
+                                nullable: false,
+                                kind: Kind::Object {
+                                    properties: &[],
+                                    additional: Additional::Any,
+                                    min_properties: 0u64,
+                                    max_properties: 18446744073709551615u64,
+                                },
+                            },
+                        ],
+                    ),
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`ChannelType`
 pub static CHANNEL_TYPE: Schema = Schema {
     nullable: false,
@@ -104,6 +307,203 @@ pub static CHANNEL_TYPE: Schema = Schema {
         values: &["OPEN", "PUBLIC", "PRIVATE", "DIRECT"],
     },
 };
+static CHAT_USER_IMPORT__PATTERN_0: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static CHAT_USER_IMPORT__PATTERN_1: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static CHAT_USER_IMPORT__PATTERN_2: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static CHAT_USER_IMPORT__PATTERN_3: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+///`ChatUserImport`
+pub static CHAT_USER_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "name",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHAT_USER_IMPORT__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "displayName",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHAT_USER_IMPORT__PATTERN_1),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "guest",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::Boolean,
+                },
+            },
+            Property {
+                name: "isGuest",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::Boolean,
+                },
+            },
+            Property {
+                name: "displayPicture",
+                required: false,
+                schema: &super::schemas::FILE_IMPORT,
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &super::schemas::PROPERTIES,
+            },
+            Property {
+                name: "idempotencyKey",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHAT_USER_IMPORT__PATTERN_2),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "id",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHAT_USER_IMPORT__PATTERN_3),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`ChatUserImports`
+pub static CHAT_USER_IMPORTS: Schema = Schema {
+    nullable: false,
+    kind: Kind::Array {
+        items: &super::schemas::CHAT_USER_IMPORT,
+        min_items: 0u64,
+        max_items: 100000000u64,
+        unique: false,
+    },
+};
+static CHAT_USER_PRESENCE_PROPERTIES_PATCH__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`ChatUserPresencePropertiesPatch`
+pub static CHAT_USER_PRESENCE_PROPERTIES_PATCH: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "status",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHAT_USER_PRESENCE_PROPERTIES_PATCH__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+static CHAT_USER_PROPERTIES_PATCH__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`ChatUserPropertiesPatch`
+pub static CHAT_USER_PROPERTIES_PATCH: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "displayName",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CHAT_USER_PROPERTIES_PATCH__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "isGuest",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::Boolean,
+                },
+            },
+            Property {
+                name: "presence",
+                required: false,
+                schema: &super::schemas::CHAT_USER_PRESENCE_PROPERTIES_PATCH,
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::AllOf(
+                        &[
+                            &super::schemas::PROPERTIES,
+                            &Schema {
+                                nullable: false,
+                                kind: Kind::Object {
+                                    properties: &[],
+                                    additional: Additional::Any,
+                                    min_properties: 0u64,
+                                    max_properties: 18446744073709551615u64,
+                                },
+                            },
+                        ],
+                    ),
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`CreateChannelBase`
 pub static CREATE_CHANNEL_BASE: Schema = Schema {
     nullable: false,
@@ -113,6 +513,39 @@ pub static CREATE_CHANNEL_BASE: Schema = Schema {
                 name: "creator",
                 required: false,
                 schema: &super::schemas::USER_REFERENCE,
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &super::schemas::PROPERTIES,
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+static CREATE_CHANNEL_GENERIC_EVENT_RESOURCE__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`CreateChannelGenericEventResource`
+pub static CREATE_CHANNEL_GENERIC_EVENT_RESOURCE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "type",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&CREATE_CHANNEL_GENERIC_EVENT_RESOURCE__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
             },
             Property {
                 name: "properties",
@@ -152,6 +585,41 @@ pub static CREATE_CHANNEL_RESOURCE: Schema = Schema {
             ("PRIVATE", &super::schemas::CREATE_PRIVATE_CHANNEL_RESOURCE),
             ("DIRECT", &super::schemas::CREATE_DIRECT_CHANNEL_RESOURCE),
         ],
+    },
+};
+static CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00]*$",
+);
+///`CreateDelegatedReplyThreadKeystrokesResource`
+pub static CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "keys",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 0u64,
+                        max_length: 20000u64,
+                        pattern: Some(
+                            &CREATE_DELEGATED_REPLY_THREAD_KEYSTROKES_RESOURCE__PATTERN_0,
+                        ),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "user",
+                required: true,
+                schema: &super::schemas::USER_REFERENCE,
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
     },
 };
 ///`CreateDirectChannelResource`
@@ -660,6 +1128,224 @@ pub static CURSOR_RELATION: Schema = Schema {
         values: &["SELF", "PREVIOUS", "NEXT"],
     },
 };
+///`DirectChannelImport`
+pub static DIRECT_CHANNEL_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::AllOf(
+        &[
+            &super::schemas::CHANNEL_IMPORT_BASE,
+            &Schema {
+                nullable: false,
+                kind: Kind::Object {
+                    properties: &[
+                        Property {
+                            name: "type",
+                            required: true,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 0u64,
+                                    max_length: 18446744073709551615u64,
+                                    pattern: None,
+                                    format: None,
+                                    values: &["DIRECT"],
+                                },
+                            },
+                        },
+                        Property {
+                            name: "members",
+                            required: true,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::Array {
+                                    items: &super::schemas::USERNAME,
+                                    min_items: 1u64,
+                                    max_items: 10u64,
+                                    unique: true,
+                                },
+                            },
+                        },
+                    ],
+                    additional: Additional::Any,
+                    min_properties: 0u64,
+                    max_properties: 18446744073709551615u64,
+                },
+            },
+        ],
+    ),
+};
+static FILE_IMPORT__PATTERN_0: Pattern = Pattern::new(
+    "^https?://[^\\s\\x00-\\x1f\\x7f]+$",
+);
+static FILE_IMPORT__PATTERN_1: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static FILE_IMPORT__PATTERN_2: Pattern = Pattern::new(
+    "^[A-Za-z0-9!#$&^_.+\\-]+/[A-Za-z0-9!#$&^_.+\\-]+( *;[\\x20-\\x7e]*)?$",
+);
+static FILE_IMPORT__PATTERN_3: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static FILE_IMPORT__PATTERN_4: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+///`FileImport`
+pub static FILE_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "url",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 2048u64,
+                        pattern: Some(&FILE_IMPORT__PATTERN_0),
+                        format: Some(Format::Uri),
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "name",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&FILE_IMPORT__PATTERN_1),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "contentType",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 3u64,
+                        max_length: 255u64,
+                        pattern: Some(&FILE_IMPORT__PATTERN_2),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "size",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::Integer {
+                        minimum: 0i64,
+                        maximum: 9223372036854775807i64,
+                        multiple_of: 1i64,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "idempotencyKey",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&FILE_IMPORT__PATTERN_3),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "id",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&FILE_IMPORT__PATTERN_4),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+static FILE_MESSAGE_UPLOAD__PATTERN_0: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static FILE_MESSAGE_UPLOAD__PATTERN_1: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+///`FileMessageUpload`
+pub static FILE_MESSAGE_UPLOAD: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "file",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 0u64,
+                        max_length: 18446744073709551615u64,
+                        pattern: None,
+                        format: Some(Format::Binary),
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "groupTag",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&FILE_MESSAGE_UPLOAD__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "username",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&FILE_MESSAGE_UPLOAD__PATTERN_1),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 2u64,
+                        max_length: 65536u64,
+                        pattern: None,
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`FileUpload`
 pub static FILE_UPLOAD: Schema = Schema {
     nullable: false,
@@ -696,6 +1382,268 @@ pub static GRANT_TYPE: Schema = Schema {
         values: &["client_credentials"],
     },
 };
+///`ImportFile`
+pub static IMPORT_FILE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "file",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 0u64,
+                        max_length: 18446744073709551615u64,
+                        pattern: None,
+                        format: Some(Format::Binary),
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`MessageImport`
+pub static MESSAGE_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::Tagged {
+        property: "type",
+        variants: &[
+            ("TEXT", &super::schemas::TEXT_CHAT_USER_MESSAGE_IMPORT),
+            ("SYSTEM_TEXT", &super::schemas::TEXT_SYSTEM_MESSAGE_IMPORT),
+        ],
+    },
+};
+static MESSAGE_IMPORT_BASE__PATTERN_0: Pattern = Pattern::new("^[^\\x00]*$");
+static MESSAGE_IMPORT_BASE__PATTERN_1: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static MESSAGE_IMPORT_BASE__PATTERN_2: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+static MESSAGE_IMPORT_BASE__PATTERN_3: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+///`MessageImportBase`
+pub static MESSAGE_IMPORT_BASE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "channelId",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::Integer {
+                        minimum: 1i64,
+                        maximum: 9223372036854775807i64,
+                        multiple_of: 1i64,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "body",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 20000u64,
+                        pattern: Some(&MESSAGE_IMPORT_BASE__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "groupTag",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&MESSAGE_IMPORT_BASE__PATTERN_1),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &super::schemas::PROPERTIES,
+            },
+            Property {
+                name: "idempotencyKey",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&MESSAGE_IMPORT_BASE__PATTERN_2),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "id",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&MESSAGE_IMPORT_BASE__PATTERN_3),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`MessageImports`
+pub static MESSAGE_IMPORTS: Schema = Schema {
+    nullable: false,
+    kind: Kind::Array {
+        items: &super::schemas::MESSAGE_IMPORT,
+        min_items: 0u64,
+        max_items: 100000000u64,
+        unique: false,
+    },
+};
+static MESSAGE_PROPERTIES_PATCH__PATTERN_0: Pattern = Pattern::new("^[^\\x00]*$");
+///`MessagePropertiesPatch`
+pub static MESSAGE_PROPERTIES_PATCH: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "body",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 20000u64,
+                        pattern: Some(&MESSAGE_PROPERTIES_PATCH__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "properties",
+                required: false,
+                schema: &Schema {
+                    nullable: true,
+                    kind: Kind::AllOf(
+                        &[
+                            &super::schemas::PROPERTIES,
+                            &Schema {
+                                nullable: false,
+                                kind: Kind::Object {
+                                    properties: &[],
+                                    additional: Additional::Any,
+                                    min_properties: 0u64,
+                                    max_properties: 18446744073709551615u64,
+                                },
+                            },
+                        ],
+                    ),
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+static PRIVATE_CHANNEL_IMPORT__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static PRIVATE_CHANNEL_IMPORT__PATTERN_1: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`PrivateChannelImport`
+pub static PRIVATE_CHANNEL_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::AllOf(
+        &[
+            &super::schemas::CHANNEL_IMPORT_BASE,
+            &Schema {
+                nullable: false,
+                kind: Kind::Object {
+                    properties: &[
+                        Property {
+                            name: "type",
+                            required: true,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 0u64,
+                                    max_length: 18446744073709551615u64,
+                                    pattern: None,
+                                    format: None,
+                                    values: &["PRIVATE"],
+                                },
+                            },
+                        },
+                        Property {
+                            name: "name",
+                            required: false,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 1u64,
+                                    max_length: 255u64,
+                                    pattern: Some(&PRIVATE_CHANNEL_IMPORT__PATTERN_0),
+                                    format: None,
+                                    values: &[],
+                                },
+                            },
+                        },
+                        Property {
+                            name: "displayName",
+                            required: false,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 1u64,
+                                    max_length: 255u64,
+                                    pattern: Some(&PRIVATE_CHANNEL_IMPORT__PATTERN_1),
+                                    format: None,
+                                    values: &[],
+                                },
+                            },
+                        },
+                        Property {
+                            name: "members",
+                            required: false,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::Array {
+                                    items: &super::schemas::USERNAME,
+                                    min_items: 0u64,
+                                    max_items: 100u64,
+                                    unique: false,
+                                },
+                            },
+                        },
+                    ],
+                    additional: Additional::Any,
+                    min_properties: 0u64,
+                    max_properties: 18446744073709551615u64,
+                },
+            },
+        ],
+    ),
+};
 ///`Properties`
 pub static PROPERTIES: Schema = Schema {
     nullable: false,
@@ -709,6 +1657,208 @@ pub static PROPERTIES: Schema = Schema {
         ),
         min_properties: 0u64,
         max_properties: 1000u64,
+    },
+};
+static PUBLIC_CHANNEL_IMPORT__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static PUBLIC_CHANNEL_IMPORT__PATTERN_1: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+///`PublicChannelImport`
+pub static PUBLIC_CHANNEL_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::AllOf(
+        &[
+            &super::schemas::CHANNEL_IMPORT_BASE,
+            &Schema {
+                nullable: false,
+                kind: Kind::Object {
+                    properties: &[
+                        Property {
+                            name: "type",
+                            required: true,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 0u64,
+                                    max_length: 18446744073709551615u64,
+                                    pattern: None,
+                                    format: None,
+                                    values: &["PUBLIC"],
+                                },
+                            },
+                        },
+                        Property {
+                            name: "name",
+                            required: false,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 1u64,
+                                    max_length: 255u64,
+                                    pattern: Some(&PUBLIC_CHANNEL_IMPORT__PATTERN_0),
+                                    format: None,
+                                    values: &[],
+                                },
+                            },
+                        },
+                        Property {
+                            name: "displayName",
+                            required: false,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 1u64,
+                                    max_length: 255u64,
+                                    pattern: Some(&PUBLIC_CHANNEL_IMPORT__PATTERN_1),
+                                    format: None,
+                                    values: &[],
+                                },
+                            },
+                        },
+                        Property {
+                            name: "members",
+                            required: false,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::Array {
+                                    items: &super::schemas::USERNAME,
+                                    min_items: 0u64,
+                                    max_items: 100u64,
+                                    unique: false,
+                                },
+                            },
+                        },
+                    ],
+                    additional: Additional::Any,
+                    min_properties: 0u64,
+                    max_properties: 18446744073709551615u64,
+                },
+            },
+        ],
+    ),
+};
+///`SecretResource`
+pub static SECRET_RESOURCE: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "secret",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::Object {
+                        properties: &[],
+                        additional: Additional::Schema(
+                            &Schema {
+                                nullable: false,
+                                kind: Kind::Any,
+                            },
+                        ),
+                        min_properties: 0u64,
+                        max_properties: 1000u64,
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
+///`SessionState`
+pub static SESSION_STATE: Schema = Schema {
+    nullable: false,
+    kind: Kind::String {
+        min_length: 0u64,
+        max_length: 18446744073709551615u64,
+        pattern: None,
+        format: None,
+        values: &["ACTIVE", "ENDED"],
+    },
+};
+///`TextChatUserMessageImport`
+pub static TEXT_CHAT_USER_MESSAGE_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::AllOf(
+        &[
+            &super::schemas::MESSAGE_IMPORT_BASE,
+            &Schema {
+                nullable: false,
+                kind: Kind::Object {
+                    properties: &[
+                        Property {
+                            name: "type",
+                            required: true,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 0u64,
+                                    max_length: 18446744073709551615u64,
+                                    pattern: None,
+                                    format: None,
+                                    values: &["TEXT"],
+                                },
+                            },
+                        },
+                        Property {
+                            name: "user",
+                            required: true,
+                            schema: &super::schemas::USERNAME,
+                        },
+                    ],
+                    additional: Additional::Any,
+                    min_properties: 0u64,
+                    max_properties: 18446744073709551615u64,
+                },
+            },
+        ],
+    ),
+};
+///`TextSystemMessageImport`
+pub static TEXT_SYSTEM_MESSAGE_IMPORT: Schema = Schema {
+    nullable: false,
+    kind: Kind::AllOf(
+        &[
+            &super::schemas::MESSAGE_IMPORT_BASE,
+            &Schema {
+                nullable: false,
+                kind: Kind::Object {
+                    properties: &[
+                        Property {
+                            name: "type",
+                            required: true,
+                            schema: &Schema {
+                                nullable: false,
+                                kind: Kind::String {
+                                    min_length: 0u64,
+                                    max_length: 18446744073709551615u64,
+                                    pattern: None,
+                                    format: None,
+                                    values: &["SYSTEM_TEXT"],
+                                },
+                            },
+                        },
+                    ],
+                    additional: Additional::Any,
+                    min_properties: 0u64,
+                    max_properties: 18446744073709551615u64,
+                },
+            },
+        ],
+    ),
+};
+///`ToggleState`
+pub static TOGGLE_STATE: Schema = Schema {
+    nullable: false,
+    kind: Kind::String {
+        min_length: 0u64,
+        max_length: 18446744073709551615u64,
+        pattern: None,
+        format: None,
+        values: &["ENABLED", "DISABLED"],
     },
 };
 ///`UserIdReference`
@@ -741,6 +1891,18 @@ pub static USER_REFERENCE: Schema = Schema {
     kind: Kind::OneOf(
         &[&super::schemas::USER_ID_REFERENCE, &super::schemas::USERNAME_REFERENCE],
     ),
+};
+static USERNAME__PATTERN_0: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
+///`Username`
+pub static USERNAME: Schema = Schema {
+    nullable: false,
+    kind: Kind::String {
+        min_length: 1u64,
+        max_length: 255u64,
+        pattern: Some(&USERNAME__PATTERN_0),
+        format: None,
+        values: &[],
+    },
 };
 static USERNAME_REFERENCE__PATTERN_0: Pattern = Pattern::new("^[^\\x00-\\x1f\\x7f]+$");
 ///`UsernameReference`

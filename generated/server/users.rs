@@ -83,6 +83,30 @@ pub trait UsersApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** Update a user
+
+ Changes what the body names, as RFC 7396 has it, and answers the user. Without a body, or with an empty text for
+ one, nothing changes.
+
+ Custom properties are merged: `null` removes one, an object changes its members, anything else takes the place of
+ what was there. `null` for `displayName` gives the user its name again, for `presence.status` the status
+ `UNAVAILABLE`, and for `properties` no property at all. What is not named in the schema is ignored.
+
+ `PATCH /v1/users/{id}`; `oauth2` with `read:user`, `update:user`.*/
+    fn update_user(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        body: Option<
+            runtime::MergePatch<crate::generated::client::types::ChatUserPropertiesPatch>,
+        >,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ChatUserResource>,
+            Self::Error,
+        >,
+    > + Send;
     /** Update the display picture of a user
 
  Gives the user another display picture: the address of one that is stored elsewhere, or a file to be stored here.
@@ -120,6 +144,59 @@ pub trait UsersApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** Retrieve a secret of a user
+
+ Answers the secret that was set under this name.
+
+ `GET /v1/users/{id}/secrets/{name}`; `oauth2` with `read:user_secret`.*/
+    fn retrieve_user_secret(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        name: String,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::SecretResource>,
+            Self::Error,
+        >,
+    > + Send;
+    /** Set a secret of a user
+
+ Keeps an object that belongs to the user and that no listing shows, in place of the one of this name, and answers
+ the user. It is stored encrypted.
+
+ `PUT /v1/users/{id}/secrets/{name}`; `oauth2` with `read:user`, `update:user_secret`.*/
+    fn set_user_secret(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        name: String,
+        body: crate::generated::client::types::SecretResource,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ChatUserResource>,
+            Self::Error,
+        >,
+    > + Send;
+    /** Remove a secret of a user
+
+ Forgets the secret of this name and answers the user.
+
+ `DELETE /v1/users/{id}/secrets/{name}`; `oauth2` with `read:user`, `delete:user_secret`.*/
+    fn remove_user_secret(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        name: String,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::ChatUserResource>,
+            Self::Error,
+        >,
+    > + Send;
 }
 /// The query of `listUsers`.
 #[derive(Clone, Debug)]
@@ -133,6 +210,9 @@ pub struct ListUsersQuery {
     pub sort: Option<Vec<String>>,
     /// Only the user with exactly this name.
     pub name: Option<String>,
+    /** Only what has custom data that contains this JSON object: every property of it, an object with each of its own in
+ turn, and anything else with an equal value.*/
+    pub properties: Option<String>,
 }
 static LIST_USERS__QUERY_PAGE: Parameter = Parameter {
     name: "page",
@@ -210,6 +290,22 @@ static LIST_USERS__QUERY_NAME: Parameter = Parameter {
         },
     },
 };
+static LIST_USERS__QUERY_PROPERTIES: Parameter = Parameter {
+    name: "properties",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 2u64,
+            max_length: 4096u64,
+            pattern: None,
+            format: None,
+            values: &[],
+        },
+    },
+};
 /// `listUsers`.
 pub static LIST_USERS: Operation = Operation {
     id: "listUsers",
@@ -220,6 +316,7 @@ pub static LIST_USERS: Operation = Operation {
         &LIST_USERS__QUERY_SIZE,
         &LIST_USERS__QUERY_SORT,
         &LIST_USERS__QUERY_NAME,
+        &LIST_USERS__QUERY_PROPERTIES,
     ],
     body: None,
     produces: &["application/json", "application/hal+json"],
@@ -440,6 +537,74 @@ impl Described for DeleteUserOperation {
     const OPERATION: &'static Operation = &DELETE_USER;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+static UPDATE_USER__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `updateUser`.
+pub static UPDATE_USER: Operation = Operation {
+    id: "updateUser",
+    method: Method::PATCH,
+    path: "/v1/users/{id}",
+    parameters: &[&UPDATE_USER__PATH_ID],
+    body: Some(
+        &BodyRules {
+            required: false,
+            media: &[
+                Media {
+                    name: "application/json+merge-patch",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::CHAT_USER_PROPERTIES_PATCH),
+                },
+                Media {
+                    name: "application/merge-patch+json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::CHAT_USER_PROPERTIES_PATCH),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:user", "update:user"],
+            },
+        ],
+    ],
+};
+enum UpdateUserOperation {}
+impl Described for UpdateUserOperation {
+    const OPERATION: &'static Operation = &UPDATE_USER;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 /// The body of `updateUserDisplayPicture`, by its media type.
 #[derive(Debug)]
 pub enum UpdateUserDisplayPictureBody {
@@ -637,6 +802,221 @@ impl Described for ListUserChannelsOperation {
     const OPERATION: &'static Operation = &LIST_USER_CHANNELS;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+static RETRIEVE_USER_SECRET__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static RETRIEVE_USER_SECRET__PATH_NAME__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static RETRIEVE_USER_SECRET__PATH_NAME: Parameter = Parameter {
+    name: "name",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 255u64,
+            pattern: Some(&RETRIEVE_USER_SECRET__PATH_NAME__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
+/// `retrieveUserSecret`.
+pub static RETRIEVE_USER_SECRET: Operation = Operation {
+    id: "retrieveUserSecret",
+    method: Method::GET,
+    path: "/v1/users/{id}/secrets/{name}",
+    parameters: &[&RETRIEVE_USER_SECRET__PATH_ID, &RETRIEVE_USER_SECRET__PATH_NAME],
+    body: None,
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:user_secret"],
+            },
+        ],
+    ],
+};
+enum RetrieveUserSecretOperation {}
+impl Described for RetrieveUserSecretOperation {
+    const OPERATION: &'static Operation = &RETRIEVE_USER_SECRET;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+static SET_USER_SECRET__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static SET_USER_SECRET__PATH_NAME__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static SET_USER_SECRET__PATH_NAME: Parameter = Parameter {
+    name: "name",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 255u64,
+            pattern: Some(&SET_USER_SECRET__PATH_NAME__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
+/// `setUserSecret`.
+pub static SET_USER_SECRET: Operation = Operation {
+    id: "setUserSecret",
+    method: Method::PUT,
+    path: "/v1/users/{id}/secrets/{name}",
+    parameters: &[&SET_USER_SECRET__PATH_ID, &SET_USER_SECRET__PATH_NAME],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/json",
+                    encoding: Encoding::Json,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::SECRET_RESOURCE),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:user", "update:user_secret"],
+            },
+        ],
+    ],
+};
+enum SetUserSecretOperation {}
+impl Described for SetUserSecretOperation {
+    const OPERATION: &'static Operation = &SET_USER_SECRET;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+static REMOVE_USER_SECRET__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static REMOVE_USER_SECRET__PATH_NAME__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static REMOVE_USER_SECRET__PATH_NAME: Parameter = Parameter {
+    name: "name",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 255u64,
+            pattern: Some(&REMOVE_USER_SECRET__PATH_NAME__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
+/// `removeUserSecret`.
+pub static REMOVE_USER_SECRET: Operation = Operation {
+    id: "removeUserSecret",
+    method: Method::DELETE,
+    path: "/v1/users/{id}/secrets/{name}",
+    parameters: &[&REMOVE_USER_SECRET__PATH_ID, &REMOVE_USER_SECRET__PATH_NAME],
+    body: None,
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:user", "delete:user_secret"],
+            },
+        ],
+    ],
+};
+enum RemoveUserSecretOperation {}
+impl Described for RemoveUserSecretOperation {
+    const OPERATION: &'static Operation = &REMOVE_USER_SECRET;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 impl ListUsersOperation {
     async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -647,12 +1027,15 @@ impl ListUsersOperation {
             let query_size = input.parameter::<i32>(&LIST_USERS__QUERY_SIZE);
             let query_sort = input.parameter::<Vec<String>>(&LIST_USERS__QUERY_SORT);
             let query_name = input.parameter::<String>(&LIST_USERS__QUERY_NAME);
+            let query_properties = input
+                .parameter::<String>(&LIST_USERS__QUERY_PROPERTIES);
             input.finish()?;
             let query = ListUsersQuery {
                 page: query_page.unwrap_or_else(|| 0),
                 size: query_size.unwrap_or_else(|| 25),
                 sort: query_sort,
                 name: query_name,
+                properties: query_properties,
             };
             UsersApi::list_users(&*service, &call, caller, query).await
         }
@@ -735,6 +1118,39 @@ impl DeleteUserOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl UpdateUserOperation {
+    async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&UPDATE_USER__PATH_ID);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<
+                            runtime::MergePatch<
+                                crate::generated::client::types::ChatUserPropertiesPatch,
+                            >,
+                        >(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            UsersApi::update_user(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    body,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 impl UpdateUserDisplayPictureOperation {
     async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -802,6 +1218,81 @@ impl ListUserChannelsOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl RetrieveUserSecretOperation {
+    async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&RETRIEVE_USER_SECRET__PATH_ID);
+            let path_name = input.parameter::<String>(&RETRIEVE_USER_SECRET__PATH_NAME);
+            input.finish()?;
+            UsersApi::retrieve_user_secret(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(path_name)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl SetUserSecretOperation {
+    async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&SET_USER_SECRET__PATH_ID);
+            let path_name = input.parameter::<String>(&SET_USER_SECRET__PATH_NAME);
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<crate::generated::client::types::SecretResource>(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            UsersApi::set_user_secret(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(path_name)?,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl RemoveUserSecretOperation {
+    async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&REMOVE_USER_SECRET__PATH_ID);
+            let path_name = input.parameter::<String>(&REMOVE_USER_SECRET__PATH_NAME);
+            input.finish()?;
+            UsersApi::remove_user_secret(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    runtime::required(path_name)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 /// Registers the operations of this tag.
 pub(super) fn register<S: UsersApi>(
     api: &mut dropshot::ApiDescription<Arc<S>>,
@@ -832,6 +1323,9 @@ pub(super) fn register<S: UsersApi>(
         runtime::endpoint::<DeleteUserOperation, S, _, _>(DeleteUserOperation::handle),
     )?;
     api.register(
+        runtime::endpoint::<UpdateUserOperation, S, _, _>(UpdateUserOperation::handle),
+    )?;
+    api.register(
         runtime::endpoint::<
             UpdateUserDisplayPictureOperation,
             S,
@@ -846,6 +1340,30 @@ pub(super) fn register<S: UsersApi>(
             _,
             _,
         >(ListUserChannelsOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            RetrieveUserSecretOperation,
+            S,
+            _,
+            _,
+        >(RetrieveUserSecretOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            SetUserSecretOperation,
+            S,
+            _,
+            _,
+        >(SetUserSecretOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            RemoveUserSecretOperation,
+            S,
+            _,
+            _,
+        >(RemoveUserSecretOperation::handle),
     )?;
     Ok(())
 }

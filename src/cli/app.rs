@@ -2,8 +2,9 @@
 
 use super::{block_on, print};
 use crate::auth::{Secret, known_scopes, now, random};
+use crate::jobs::LEFTOVERS;
 use crate::server::create_credentials;
-use crate::store::{Store, applications, credentials, tokens};
+use crate::store::{Store, applications, credentials, leftovers, tokens};
 use anyhow::bail;
 use clap::Subcommand;
 
@@ -114,8 +115,10 @@ async fn rotate_secret(store: &Store, id: i64) -> anyhow::Result<()> {
 }
 
 async fn delete(store: &Store, id: i64) -> anyhow::Result<()> {
-    if !store.write(move |tx| applications::delete(tx, id)).await? {
+    if !store.write(move |tx| applications::delete(tx, id, now())).await? {
         bail!("there is no application {id}; see `chatkitty app list`");
     }
+    // A server would do it as well, if one runs.
+    while store.write(|tx| leftovers::remove(tx, LEFTOVERS)).await? {}
     print(&format!("deleted application {id} with everything in it\n"))
 }

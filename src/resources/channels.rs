@@ -1,25 +1,31 @@
 //! Channels.
 
+use super::messages::{Message, represent_embedded_message};
+use super::threads::{represent_keystrokes, type_in};
 use super::users::represent_embedded;
-use super::{Decision, find_user, order, properties, sort_filters, stored};
+use super::{Decision, find_user, messages, order, patched, properties, properties_filter, sort_filters, stored};
 use crate::Timestamp;
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
 use crate::generated::client::types::{
-    ApplicationResource, ChannelLinks, DirectChannelResource, OpenChannelResource, PageLinks, PageMetadata,
-    PagedModelChannelResource, PagedModelChannelResourceEmbedded, PrivateChannelResource, Properties,
-    PublicChannelResource, UserReference,
+    ApplicationResource, ChannelEventLinks, ChannelGenericEventResource, ChannelLinks, ChannelPropertiesPatch,
+    CreateChannelGenericEventResource, CreateDelegatedReplyThreadKeystrokesResource as Keystrokes,
+    DirectChannelResource, OpenChannelResource, PageLinks, PageMetadata, PagedModelChannelResource,
+    PagedModelChannelResourceEmbedded, PrivateChannelResource, Properties, PublicChannelResource,
+    ReplyThreadKeystrokesResource, UserReference, Username, UsernameReference,
 };
 use crate::generated::server::ChannelsApi;
 use crate::generated::server::channels::ListChannelsQuery;
-use crate::generated::wire::{ChannelResource, ChannelType as WireType, CreateChannelResource, ValidationErrorCode};
+use crate::generated::wire::{
+    ChannelImport, ChannelResource, ChannelType as WireType, CreateChannelResource, ValidationErrorCode,
+};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
 use crate::store::channels::{self, ChannelFilter, ChannelRow, ChannelType, NewChannel};
 use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::users::UserRow;
-use crate::store::{StoreError, Tx, members, users};
-use openapi_dropshot::runtime::{Call, Reply};
+use crate::store::{StoreError, Tx, members, threads, users};
+use openapi_dropshot::runtime::{Call, MergePatch, Reply};
 use std::collections::HashMap;
 
 /// Users that a direct channel has: one other at least, nine others at most.
@@ -38,10 +44,13 @@ impl ChannelsApi for Platform {
             .members
             .as_ref()
             .map(|list| list.iter().flat_map(|item| item.split(',')).map(str::to_owned).collect());
+        let start_time = time_filter("startTime", query.start_time.as_ref())?;
+        let end_time = time_filter("endTime", query.end_time.as_ref())?;
+        let properties = properties_filter(query.properties.as_ref())?;
         let (rows, total) = self
             .store
             .read(move |tx| {
-                let mut filter = ChannelFilter { kind, members: Vec::new() };
+                let mut filter = ChannelFilter { kind, members: Vec::new(), start_time, end_time, properties };
                 for name in names.iter().flatten() {
                     // Nobody of that name is in any channel.
                     let Some(user) = users::get_by_name(tx, application, name)? else { return Ok((Vec::new(), 0)) };
@@ -54,7 +63,13 @@ impl ChannelsApi for Platform {
         let urls = self.urls(call, application);
         let members = query.members.iter().flatten().map(|name| ("members", Some(name.as_str())));
         let kind = query.type_.as_ref().map(WireType::as_str);
-        let query = filters([("type", kind)].into_iter().chain(members).chain(sort_filters(query.sort.as_ref())));
+        let others = [
+            ("startTime", query.start_time.as_deref()),
+            ("endTime", query.end_time.as_deref()),
+            ("properties", query.properties.as_deref()),
+        ];
+        let sort = sort_filters(query.sort.as_ref());
+        let query = filters([("type", kind)].into_iter().chain(members).chain(others).chain(sort));
         let links = page.links(urls.collection("channels"), &query, total);
         Ok(represent_page(rows, &urls, page.metadata(total), links).into())
     }
@@ -77,6 +92,63 @@ impl ChannelsApi for Platform {
         Ok(represent(channel, &self.urls(call, application)).into())
     }
 
+    async fn update_channel(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: Option<MergePatch<ChannelPropertiesPatch>>,
+    ) -> Result<Reply<ChannelResource>, Error> {
+        let application = caller.application;
+        let Some(patch) = body else { return self.retrieve_channel(call, caller, id).await };
+        let channel = self.store.write(move |tx| update(tx, application, id, patch)).await??;
+        Ok(represent(channel, &self.urls(call, application)).into())
+    }
+
+    async fn send_channel_event(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: CreateChannelGenericEventResource,
+    ) -> Result<Reply<ChannelGenericEventResource>, Error> {
+        let application = caller.application;
+        let urls = self.urls(call, application);
+        let sent = move |urls: &Urls| ChannelGenericEventResource {
+            type_: body.type_.clone(),
+            properties: body.properties.clone().unwrap_or_else(|| properties("{}")),
+            links: ChannelEventLinks { channel: urls.item("channels", id), application: urls.application() },
+        };
+        let record = move |tx: &Tx<'_>| {
+            if channels::get(tx, application, id)?.is_none() {
+                return Ok(Err(Error::NotFound("channel")));
+            }
+            let resource = sent(&Urls::recorded(application));
+            let event = Event { kind: EventType::ChannelEventSent, channel: Some(id), resource: &resource };
+            events::record(tx, application, event, now())?;
+            Ok(Ok(sent(&urls)))
+        };
+        Ok(self.store.write(record).await??.into())
+    }
+
+    async fn send_channel_keystrokes(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: Keystrokes,
+    ) -> Result<Reply<ReplyThreadKeystrokesResource>, Error> {
+        let application = caller.application;
+        let typed = move |tx: &Tx<'_>| {
+            let Some(thread) = threads::main_of(tx, application, id)? else {
+                return Ok(Err(Error::NotFound("channel")));
+            };
+            Ok(type_in(tx, application, thread.id, &body)?.map(|found| (found, body)))
+        };
+        let ((thread, user), body) = self.store.write(typed).await??;
+        Ok(represent_keystrokes(&body.keys, &thread, &user, &self.urls(call, application)).into())
+    }
+
     async fn delete_channel(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ApplicationResource>, Error> {
         let application = caller.application;
         let deleted = self.store.write(move |tx| {
@@ -95,8 +167,8 @@ impl ChannelsApi for Platform {
     }
 }
 
-/// What the four kinds of request have in common.
-struct Wanted {
+/// What the kinds of request, and of items to import, have in common.
+pub(super) struct Wanted {
     kind: ChannelType,
     name: Option<String>,
     display_name: Option<String>,
@@ -134,8 +206,33 @@ impl From<CreateChannelResource> for Wanted {
     }
 }
 
+impl From<ChannelImport> for Wanted {
+    fn from(item: ChannelImport) -> Self {
+        let reference = |name: Username| UsernameReference { username: name.0 }.into();
+        let wanted = |kind, name, display_name, creator: Option<Username>, members: Vec<Username>, properties| Wanted {
+            kind,
+            name,
+            display_name,
+            creator: creator.map(reference),
+            members: members.into_iter().map(reference).collect(),
+            properties,
+        };
+        match item {
+            ChannelImport::Public(i) => {
+                wanted(ChannelType::Public, i.name, i.display_name, i.creator, i.members, i.properties)
+            }
+            ChannelImport::Private(i) => {
+                wanted(ChannelType::Private, i.name, i.display_name, i.creator, i.members, i.properties)
+            }
+            ChannelImport::Direct(i) => wanted(ChannelType::Direct, None, None, i.creator, i.members, i.properties),
+            // The checks before the import admit the document's types only.
+            ChannelImport::Unknown(_) => wanted(ChannelType::Open, None, None, None, Vec::new(), None),
+        }
+    }
+}
+
 /// Creates a channel, or finds the equivalent one: the same type and name, or the same members of a DIRECT channel.
-fn create(tx: &Tx<'_>, application: i64, wanted: &Wanted) -> Decision<Channel> {
+pub(super) fn create(tx: &Tx<'_>, application: i64, wanted: &Wanted) -> Decision<Channel> {
     let (mut faults, mut member_ids) = (Vec::new(), Vec::new());
     let mut creator_id = None;
     if let Some(reference) = &wanted.creator {
@@ -205,12 +302,33 @@ fn record(tx: &Tx<'_>, kind: EventType, channel: &Channel) -> Result<(), StoreEr
     Ok(())
 }
 
-/// A channel and the users it shows.
+/// Changes what a patch names. A display name that is cleared is the name again.
+fn update(tx: &Tx<'_>, application: i64, id: i64, patch: MergePatch<ChannelPropertiesPatch>) -> Decision<Channel> {
+    let Some(mut row) = channels::get(tx, application, id)? else { return Ok(Err(Error::NotFound("channel"))) };
+    let clears = ["displayName", "properties"].map(|name| patch.clears(name));
+    let ChannelPropertiesPatch { display_name, properties } = patch.set;
+    if display_name.is_some() && row.kind == ChannelType::Direct {
+        let message = "a direct channel has no names";
+        return Ok(Err(Fault::new("displayName", ValidationErrorCode::Unprocessable, message).into()));
+    }
+    row.display_name = if clears[0] { row.name.clone() } else { display_name.or(row.display_name) };
+    row.properties = match patched(&row.properties, clears[1], properties) {
+        Ok(properties) => properties,
+        Err(fault) => return Ok(Err(fault.into())),
+    };
+    channels::update(tx, application, id, row.display_name.as_deref(), &row.properties)?;
+    let channel = with_users(tx, application, vec![row])?.remove(0);
+    record(tx, EventType::ChannelUpdated, &channel)?;
+    Ok(Ok(channel))
+}
+
+/// A channel, the users it shows and its newest message.
 #[derive(Clone)]
 pub(super) struct Channel {
     row: ChannelRow,
     creator: Option<UserRow>,
     members: Vec<UserRow>,
+    latest: Option<Message>,
 }
 
 /// The channel with this id and the users it shows.
@@ -232,7 +350,8 @@ pub(super) fn group(tx: &Tx<'_>, application: i64, id: i64) -> Decision<()> {
     Ok(Err(Fault::new("id", ValidationErrorCode::Unprocessable, message).into()))
 }
 
-/// Channels with their creators and the members of the DIRECT ones, by two queries for a whole page.
+/// Channels with their creators, the members of the DIRECT ones and their newest messages, by a few queries for a whole
+/// page.
 pub(super) fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<ChannelRow>) -> Result<Vec<Channel>, StoreError> {
     let creators: Vec<i64> = rows.iter().filter_map(|row| row.creator_id).collect();
     let direct: Vec<i64> = rows.iter().filter(|row| row.kind == ChannelType::Direct).map(|row| row.id).collect();
@@ -242,7 +361,10 @@ pub(super) fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<ChannelRow>) -
     for (channel, user) in members::of_channels(tx, application, &direct)? {
         joined.entry(channel).or_default().push(user);
     }
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut latest = messages::latest_of_channels(tx, application, &ids)?;
     let channel = |row: ChannelRow| Channel {
+        latest: latest.remove(&row.id),
         creator: row.creator_id.and_then(|id| creators.get(&id).cloned()),
         members: joined.remove(&row.id).unwrap_or_default(),
         row,
@@ -252,16 +374,19 @@ pub(super) fn with_users(tx: &Tx<'_>, application: i64, rows: Vec<ChannelRow>) -
 
 /// A channel as the wire has it.
 pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
-    let Channel { row, creator, members } = channel;
+    let Channel { row, creator, members, latest } = channel;
     let id = row.id;
     let created_time = Timestamp::from_millis(row.created_time);
     let creator = creator.map(|user| represent_embedded(user, urls));
+    let last_received_message = latest.map(|message| represent_embedded_message(message, urls));
     let properties = properties(&row.properties);
     let (name, display_name) = (row.name.unwrap_or_default(), row.display_name.unwrap_or_default());
     let of_group = |nested| row.kind.is_group().then(|| urls.nested("channels", id, nested));
     let links = ChannelLinks {
         self_: urls.item("channels", id),
+        participants: urls.nested("channels", id, "participants"),
         messages: urls.nested("channels", id, "messages"),
+        events: urls.nested("channels", id, "events"),
         members: of_group("members"),
         memberships: of_group("memberships"),
         moderators: of_group("moderators"),
@@ -271,20 +396,63 @@ pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
     match row.kind {
         ChannelType::Open => {
             let type_ = Default::default();
-            OpenChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+            OpenChannelResource {
+                type_,
+                id,
+                created_time,
+                creator,
+                last_received_message,
+                properties,
+                name,
+                display_name,
+                links,
+            }
+            .into()
         }
         ChannelType::Public => {
             let type_ = Default::default();
-            PublicChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+            PublicChannelResource {
+                type_,
+                id,
+                created_time,
+                creator,
+                last_received_message,
+                properties,
+                name,
+                display_name,
+                links,
+            }
+            .into()
         }
         ChannelType::Private => {
             let type_ = Default::default();
-            PrivateChannelResource { type_, id, created_time, creator, properties, name, display_name, links }.into()
+            PrivateChannelResource {
+                type_,
+                id,
+                created_time,
+                creator,
+                last_received_message,
+                properties,
+                name,
+                display_name,
+                links,
+            }
+            .into()
         }
         ChannelType::Direct => {
             let members = members.into_iter().map(|user| represent_embedded(user, urls)).collect();
             let type_ = Default::default();
-            DirectChannelResource { type_, id, created_time, creator, properties, members, links }.into()
+            DirectChannelResource {
+                type_,
+                id,
+                created_time,
+                creator,
+                last_received_message,
+                properties,
+                members,
+                links,
+            }
+            .into()
         }
     }
 }
@@ -298,6 +466,14 @@ pub(super) fn represent_page(
 ) -> PagedModelChannelResource {
     let channels = channels.into_iter().map(|channel| represent(channel, urls)).collect();
     PagedModelChannelResource { embedded: PagedModelChannelResourceEmbedded { channels }, page, links }
+}
+
+/// A filter by time, in milliseconds since the epoch.
+fn time_filter(field: &str, text: Option<&String>) -> Result<Option<i64>, Error> {
+    let time = text.map(|text| text.parse::<Timestamp>()).transpose();
+    let invalid =
+        |_| Fault::new(field, ValidationErrorCode::Invalid, "must be a time such as 2026-01-15T09:30:00.000Z");
+    Ok(time.map_err(invalid)?.map(Timestamp::millis))
 }
 
 fn stored_type(kind: &WireType) -> ChannelType {

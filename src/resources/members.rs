@@ -10,11 +10,15 @@ use crate::generated::client::types::{
     PagedModelChannelMembershipResourceEmbedded, PagedModelChatUserResource, UserReference,
 };
 use crate::generated::server::MembersApi;
-use crate::generated::server::members::{ListChannelMembersQuery, ListChannelMembershipsQuery};
+use crate::generated::server::members::{
+    ListChannelMembersQuery, ListChannelMembershipsQuery, ListChannelParticipantsQuery,
+};
 use crate::generated::wire::{ChannelResource, ValidationErrorCode};
 use crate::hal::{PageRequest, Urls, filters};
 use crate::platform::Platform;
+use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::members::{self, Entry, Roster};
+use crate::store::users::UserRow;
 use crate::store::{Constraint, StoreError, Tx};
 use openapi_dropshot::runtime::{Call, Reply};
 
@@ -39,13 +43,9 @@ impl MembersApi for Platform {
         id: i64,
         body: UserReference,
     ) -> Result<Reply<ChannelResource>, Error> {
-        let (application, field) = (caller.application, reference_field(&body));
-        match self.store.write(move |tx| add(tx, application, id, &body)).await {
-            Err(StoreError::Taken(Constraint::Membership)) => {
-                Err(Fault::new(field, ValidationErrorCode::AlreadyExists, "this user is a member already").into())
-            }
-            channel => Ok(channels::represent(channel??, &self.urls(call, application)).into()),
-        }
+        let application = caller.application;
+        let channel = self.store.write(move |tx| add(tx, application, id, &body)).await??;
+        Ok(channels::represent(channel, &self.urls(call, application)).into())
     }
 
     async fn remove_channel_member(
@@ -58,6 +58,19 @@ impl MembersApi for Platform {
         let application = caller.application;
         let channel = self.store.write(move |tx| remove(tx, application, id, user_id)).await??;
         Ok(channels::represent(channel, &self.urls(call, application)).into())
+    }
+
+    async fn list_channel_participants(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        query: ListChannelParticipantsQuery,
+    ) -> Result<Reply<PagedModelChatUserResource>, Error> {
+        let urls = self.urls(call, caller.application);
+        let page = PageRequest::new(query.page, query.size);
+        let page = self.roster(&caller, &urls, id, Listing::of(Roster::Participants, page, query.sort)).await?;
+        Ok(page.represent_users(&urls).into())
     }
 
     async fn list_channel_memberships(
@@ -77,7 +90,8 @@ impl MembersApi for Platform {
     }
 }
 
-fn add(tx: &Tx<'_>, application: i64, id: i64, reference: &UserReference) -> Decision<Channel> {
+/// Makes a user a member of a channel.
+pub(super) fn add(tx: &Tx<'_>, application: i64, id: i64, reference: &UserReference) -> Decision<Channel> {
     if let Err(error) = group(tx, application, id)? {
         return Ok(Err(error));
     }
@@ -85,7 +99,14 @@ fn add(tx: &Tx<'_>, application: i64, id: i64, reference: &UserReference) -> Dec
         Ok(user) => user,
         Err(fault) => return Ok(Err(fault.into())),
     };
-    members::add_member(tx, application, id, user.id, now())?;
+    match members::add_member(tx, application, id, user.id, now()) {
+        Err(StoreError::Taken(Constraint::Membership)) => {
+            let (field, message) = (reference_field(reference), "this user is a member already");
+            return Ok(Err(Fault::new(field, ValidationErrorCode::AlreadyExists, message).into()));
+        }
+        added => added?,
+    }
+    record(tx, EventType::MemberCreated, id, user)?;
     Ok(channels::get(tx, application, id)?.ok_or(Error::NotFound("channel")))
 }
 
@@ -93,10 +114,20 @@ fn remove(tx: &Tx<'_>, application: i64, id: i64, user: i64) -> Decision<Channel
     if let Err(error) = group(tx, application, id)? {
         return Ok(Err(error));
     }
-    if !members::remove_member(tx, application, id, user)? {
+    if !members::remove_member(tx, application, id, user, now())? {
         return Ok(Err(Error::NotFound("member")));
     }
+    let event = Event { kind: EventType::MemberDeleted, channel: Some(id), resource: &Deleted { id: user } };
+    events::record(tx, application, event, now())?;
     Ok(channels::get(tx, application, id)?.ok_or(Error::NotFound("channel")))
+}
+
+/// Records what happened to a member of a channel.
+pub(super) fn record(tx: &Tx<'_>, kind: EventType, channel: i64, user: UserRow) -> Result<(), StoreError> {
+    let application = user.application_id;
+    let resource = users::represent(user, &Urls::recorded(application));
+    events::record(tx, application, Event { kind, channel: Some(channel), resource: &resource }, now())?;
+    Ok(())
 }
 
 /// A membership as the wire has it.

@@ -1,7 +1,7 @@
 //! Moderators of channels, who are members of them.
 
 use super::channels::{self, Channel, group};
-use super::members::Listing;
+use super::members::{Listing, record};
 use super::{Decision, find_user, reference_field, users};
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
@@ -11,8 +11,9 @@ use crate::generated::server::moderators::ListChannelModeratorsQuery;
 use crate::generated::wire::{ChannelResource, ValidationErrorCode};
 use crate::hal::PageRequest;
 use crate::platform::Platform;
+use crate::store::events::EventType;
 use crate::store::members::{self, Roster};
-use crate::store::users::UserRow;
+use crate::store::users::{self as rows, UserRow};
 use crate::store::{Constraint, StoreError, Tx};
 use openapi_dropshot::runtime::{Call, Reply};
 
@@ -73,11 +74,17 @@ fn add(tx: &Tx<'_>, application: i64, id: i64, reference: &UserReference) -> Dec
         return Ok(Err(Fault::new(field, ValidationErrorCode::Unprocessable, message).into()));
     }
     members::add_moderator(tx, application, id, user.id, now())?;
+    record(tx, EventType::MemberUpdated, id, user.clone())?;
     Ok(Ok(user))
 }
 
 fn remove(tx: &Tx<'_>, application: i64, id: i64, user: i64) -> Decision<Channel> {
     let Some(channel) = channels::get(tx, application, id)? else { return Ok(Err(Error::NotFound("channel"))) };
-    let removed = members::remove_moderator(tx, application, id, user)?;
-    Ok(if removed { Ok(channel) } else { Err(Error::NotFound("moderator")) })
+    if !members::remove_moderator(tx, application, id, user)? {
+        return Ok(Err(Error::NotFound("moderator")));
+    }
+    if let Some(user) = rows::get(tx, application, user)? {
+        record(tx, EventType::MemberUpdated, id, user)?;
+    }
+    Ok(Ok(channel))
 }

@@ -1,13 +1,13 @@
 //! Users.
 
-use super::{channels, order, properties, sort_filters, stored};
+use super::{Decision, channels, order, patched, properties, properties_filter, sort_filters, stored};
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
 use crate::files::{Accepts, Attachment};
 use crate::generated::client::types::{
-    ApplicationResource, ChatUserLinks, ChatUserPresenceProperties, ChatUserProperties, ChatUserResource,
-    CreatePersonChatUserResource, PageLinks, PageMetadata, PagedModelChannelResource, PagedModelChatUserResource,
-    PagedModelChatUserResourceEmbedded,
+    ApplicationResource, ChatUserLinks, ChatUserPresenceProperties, ChatUserProperties, ChatUserPropertiesPatch,
+    ChatUserResource, CreatePersonChatUserResource, PageLinks, PageMetadata, PagedModelChannelResource,
+    PagedModelChatUserResource, PagedModelChatUserResourceEmbedded, SecretResource,
 };
 use crate::generated::server::UsersApi;
 use crate::generated::server::users::{
@@ -19,8 +19,9 @@ use crate::platform::Platform;
 use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::files::{self, FileOwner, FileRow};
 use crate::store::users::{self, NewUser, UserFilter, UserRow, UserType};
-use crate::store::{Constraint, StoreError, Tx, channels as channel_rows};
-use openapi_dropshot::runtime::{Call, Reply};
+use crate::store::{Constraint, StoreError, Tx, channels as channel_rows, secrets};
+use openapi_dropshot::runtime::{Call, MergePatch, Reply};
+use serde_json::Value;
 
 impl UsersApi for Platform {
     async fn list_users(
@@ -30,7 +31,8 @@ impl UsersApi for Platform {
         query: ListUsersQuery,
     ) -> Result<Reply<PagedModelChatUserResource>, Error> {
         let (application, page) = (caller.application, PageRequest::new(query.page, query.size));
-        let (filter, sort) = (UserFilter { name: query.name.clone() }, order(query.sort.as_ref()));
+        let properties = properties_filter(query.properties.as_ref())?;
+        let (filter, sort) = (UserFilter { name: query.name.clone(), properties }, order(query.sort.as_ref()));
         let (rows, total) = self
             .store
             .read(move |tx| {
@@ -39,7 +41,8 @@ impl UsersApi for Platform {
             })
             .await?;
         let urls = self.urls(call, application);
-        let query = filters([("name", query.name.as_deref())].into_iter().chain(sort_filters(query.sort.as_ref())));
+        let given = [("name", query.name.as_deref()), ("properties", query.properties.as_deref())];
+        let query = filters(given.into_iter().chain(sort_filters(query.sort.as_ref())));
         let links = page.links(urls.collection("users"), &query, total);
         Ok(represent_page(rows, &urls, page.metadata(total), links).into())
     }
@@ -51,26 +54,8 @@ impl UsersApi for Platform {
         body: CreatePersonChatUserResource,
     ) -> Result<Reply<ChatUserResource>, Error> {
         let application = caller.application;
-        let user = NewUser {
-            kind: UserType::Person,
-            display_name: body.display_name.unwrap_or_else(|| body.name.clone()),
-            name: body.name,
-            is_guest: body.is_guest.unwrap_or(false),
-            status: "UNAVAILABLE".to_owned(),
-            properties: stored(body.properties),
-        };
-        let created = self.store.write(move |tx| {
-            let row = users::create(tx, application, user, now())?;
-            record(tx, EventType::UserCreated, &row)?;
-            Ok(row)
-        });
-        match created.await {
-            Ok(row) => Ok(represent(row, &self.urls(call, application)).into()),
-            Err(StoreError::Taken(Constraint::UserName)) => {
-                Err(Fault::new("name", ValidationErrorCode::AlreadyExists, "another user has this name").into())
-            }
-            Err(error) => Err(error.into()),
-        }
+        let row = self.store.write(move |tx| create(tx, application, body)).await??;
+        Ok(represent(row, &self.urls(call, application)).into())
     }
 
     async fn check_user_exists(
@@ -86,6 +71,19 @@ impl UsersApi for Platform {
     async fn retrieve_user(&self, call: &Call, caller: Caller, id: i64) -> Result<Reply<ChatUserResource>, Error> {
         let application = caller.application;
         let row = self.store.read(move |tx| users::get(tx, application, id)).await?.ok_or(Error::NotFound("user"))?;
+        Ok(represent(row, &self.urls(call, application)).into())
+    }
+
+    async fn update_user(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        body: Option<MergePatch<ChatUserPropertiesPatch>>,
+    ) -> Result<Reply<ChatUserResource>, Error> {
+        let application = caller.application;
+        let Some(patch) = body else { return self.retrieve_user(call, caller, id).await };
+        let row = self.store.write(move |tx| update(tx, application, id, patch)).await??;
         Ok(represent(row, &self.urls(call, application)).into())
     }
 
@@ -120,7 +118,7 @@ impl UsersApi for Platform {
                 self.store
                     .write(move |tx| {
                         users::set_display_picture(tx, application, id, &picture)?;
-                        users::get(tx, application, id)
+                        pictured(tx, application, id)
                     })
                     .await?
                     .ok_or(Error::NotFound("user"))?
@@ -134,12 +132,63 @@ impl UsersApi for Platform {
                         return Ok(Err(Error::NotFound("user")));
                     }
                     files::attach(tx, application, file, FileOwner::User(id), now())?;
-                    Ok(users::get(tx, application, id)?.ok_or(Error::NotFound("user")))
+                    Ok(pictured(tx, application, id)?.ok_or(Error::NotFound("user")))
                 };
                 self.files.keep(file, set).await?
             }
         };
         self.files.sweep_soon();
+        Ok(represent(row, &self.urls(call, application)).into())
+    }
+
+    async fn retrieve_user_secret(
+        &self,
+        _: &Call,
+        caller: Caller,
+        id: i64,
+        name: String,
+    ) -> Result<Reply<SecretResource>, Error> {
+        let application = caller.application;
+        let row = self.store.read(move |tx| secrets::get(tx, application, id, &name)).await?;
+        let value = self.vault.unseal(&row.ok_or(Error::NotFound("secret"))?)?;
+        let secret = serde_json::from_slice(&value).map_err(|_| StoreError::Engine("a secret is no object".into()))?;
+        Ok(SecretResource { secret }.into())
+    }
+
+    async fn set_user_secret(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        name: String,
+        body: SecretResource,
+    ) -> Result<Reply<ChatUserResource>, Error> {
+        let application = caller.application;
+        let secret = self.vault.seal(application, id, &name, Value::Object(body.secret).to_string().as_bytes())?;
+        let set = move |tx: &Tx<'_>| {
+            let user = users::get(tx, application, id)?;
+            if user.is_some() {
+                secrets::set(tx, &secret)?;
+            }
+            Ok(user)
+        };
+        let row = self.store.write(set).await?.ok_or(Error::NotFound("user"))?;
+        Ok(represent(row, &self.urls(call, application)).into())
+    }
+
+    async fn remove_user_secret(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        name: String,
+    ) -> Result<Reply<ChatUserResource>, Error> {
+        let application = caller.application;
+        let remove = move |tx: &Tx<'_>| {
+            let removed = secrets::remove(tx, application, id, &name)?;
+            Ok(users::get(tx, application, id)?.filter(|_| removed))
+        };
+        let row = self.store.write(remove).await?.ok_or(Error::NotFound("secret"))?;
         Ok(represent(row, &self.urls(call, application)).into())
     }
 
@@ -168,11 +217,66 @@ impl UsersApi for Platform {
     }
 }
 
+/// The user with its new picture, which is recorded.
+fn pictured(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<UserRow>, StoreError> {
+    let user = users::get(tx, application, id)?;
+    if let Some(user) = &user {
+        record(tx, EventType::UserUpdated, user)?;
+    }
+    Ok(user)
+}
+
+/// Changes what a patch names; the document says what `null` stands for.
+fn update(tx: &Tx<'_>, application: i64, id: i64, patch: MergePatch<ChatUserPropertiesPatch>) -> Decision<UserRow> {
+    let Some(mut user) = users::get(tx, application, id)? else { return Ok(Err(Error::NotFound("user"))) };
+    let before = user.clone();
+    let clears = ["displayName", "presence.status", "properties"].map(|name| patch.clears(name));
+    let ChatUserPropertiesPatch { display_name, is_guest, presence, properties } = patch.set;
+    user.display_name = if clears[0] { user.name.clone() } else { display_name.unwrap_or(user.display_name) };
+    user.is_guest = is_guest.unwrap_or(user.is_guest);
+    let status = presence.and_then(|presence| presence.status);
+    user.status = if clears[1] { UNAVAILABLE.to_owned() } else { status.unwrap_or(user.status) };
+    user.properties = match patched(&user.properties, clears[2], properties) {
+        Ok(properties) => properties,
+        Err(fault) => return Ok(Err(fault.into())),
+    };
+    if user != before {
+        users::update(tx, &user)?;
+        record(tx, EventType::UserUpdated, &user)?;
+    }
+    Ok(Ok(user))
+}
+
+/// The status of who has not said anything else.
+const UNAVAILABLE: &str = "UNAVAILABLE";
+
 /// Records what happened to a user.
 fn record(tx: &Tx<'_>, kind: EventType, row: &UserRow) -> Result<(), StoreError> {
     let resource = represent(row.clone(), &Urls::recorded(row.application_id));
     events::record(tx, row.application_id, Event { kind, channel: None, resource: &resource }, now())?;
     Ok(())
+}
+
+/// Creates a person.
+pub(super) fn create(tx: &Tx<'_>, application: i64, body: CreatePersonChatUserResource) -> Decision<UserRow> {
+    let user = NewUser {
+        kind: UserType::Person,
+        display_name: body.display_name.unwrap_or_else(|| body.name.clone()),
+        name: body.name,
+        is_guest: body.is_guest.unwrap_or(false),
+        status: UNAVAILABLE.to_owned(),
+        properties: stored(body.properties),
+    };
+    match users::create(tx, application, user, now()) {
+        Err(StoreError::Taken(Constraint::UserName)) => {
+            Ok(Err(Fault::new("name", ValidationErrorCode::AlreadyExists, "another user has this name").into()))
+        }
+        row => {
+            let row = row?;
+            record(tx, EventType::UserCreated, &row)?;
+            Ok(Ok(row))
+        }
+    }
 }
 
 /// A user as the wire has it.
@@ -223,8 +327,7 @@ pub(super) fn represent_embedded(row: UserRow, urls: &Urls) -> ChatUserPropertie
         name: row.name,
         display_name: row.display_name,
         is_guest: row.is_guest,
-        // Nobody is online yet: sessions are made by the real-time side.
-        presence: ChatUserPresenceProperties { online: false, status: row.status },
+        presence: ChatUserPresenceProperties { online: row.sessions > 0, status: row.status },
         properties: properties(&row.properties),
     }
 }

@@ -1,7 +1,8 @@
 //! Applications: the tenants. Their rows also keep the totals of what they own.
 
 use super::channels::ChannelType;
-use super::{Param, Row, StoreError, Tx, files};
+use super::tx::words;
+use super::{Param, Row, StoreError, Tx, files, jobs, messages};
 
 /// A row of `applications`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,40 +77,91 @@ pub fn create(tx: &Tx<'_>, name: &str, key: &str, now: i64) -> Result<Applicatio
 
 /// The application with this id.
 pub fn get(tx: &Tx<'_>, id: i64) -> Result<Option<ApplicationRow>, StoreError> {
-    tx.query_opt(select!("WHERE id = $1"), &[id.into()], read)
+    tx.query_opt(select!("WHERE id = $1 AND deleted_time IS NULL"), &[id.into()], read)
+}
+
+words! {
+    /// Whether a feature is on.
+    ToggleState {
+        /// It is.
+        Enabled = "ENABLED",
+        /// It is not.
+        Disabled = "DISABLED",
+    }
+}
+
+/// The settings of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether people may come without an account.
+    pub guest_users: ToggleState,
+    /// Whether users may create channels.
+    pub user_created_channels: ToggleState,
+}
+
+/// The settings of the application with this id.
+pub fn settings(tx: &Tx<'_>, id: i64) -> Result<Option<Settings>, StoreError> {
+    let sql = "SELECT guest_users, user_created_channels FROM applications WHERE id = $1";
+    tx.query_opt(sql, &[id.into()], |row| {
+        Ok(Settings { guest_users: row.word(0)?, user_created_channels: row.word(1)? })
+    })
+}
+
+/// Gives the application with this id other settings.
+pub fn set_settings(tx: &Tx<'_>, id: i64, settings: Settings) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE applications SET guest_users = $1, user_created_channels = $2 WHERE id = $3",
+        &[settings.guest_users.into(), settings.user_created_channels.into(), id.into()],
+    )?;
+    Ok(())
 }
 
 /// All applications of the database, by id.
 pub fn list(tx: &Tx<'_>) -> Result<Vec<ApplicationRow>, StoreError> {
-    tx.query(select!("ORDER BY id"), &[], read)
+    tx.query(select!("WHERE deleted_time IS NULL ORDER BY id"), &[], read)
 }
 
 /// Whether the database has no application, as when it has just been made.
 pub fn is_empty(tx: &Tx<'_>) -> Result<bool, StoreError> {
-    Ok(tx.query_opt("SELECT 1 FROM applications LIMIT 1", &[], |row| row.i64(0))?.is_none())
+    Ok(tx.query_opt("SELECT 1 FROM applications WHERE deleted_time IS NULL LIMIT 1", &[], |row| row.i64(0))?.is_none())
 }
 
 /// Deletes the application with everything in it, and says whether it was there.
 ///
-/// Its time grows with what the application owns, and other writes wait for it.
-pub fn delete(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
+/// From now on nobody finds it, and nobody can act for it. Its rows are [`leftovers`](super::leftovers).
+pub fn delete(tx: &Tx<'_>, id: i64, now: i64) -> Result<bool, StoreError> {
+    let sql = "UPDATE applications SET deleted_time = $1 WHERE id = $2 AND deleted_time IS NULL";
+    let deleted = tx.execute(sql, &[now.into(), id.into()])? > 0;
+    if deleted {
+        tx.execute("DELETE FROM credentials WHERE application_id = $1", &[id.into()])?;
+    }
+    Ok(deleted)
+}
+
+/// Removes all rows of an application in one go, its own one last. There should not be many of them left.
+pub(super) fn remove(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
     let application: [Param<'_>; 1] = [id.into()];
     files::discard(tx, "1 = 1", &application)?;
+    jobs::forget_application(tx, id)?;
+    messages::delete_of_application(tx, id)?;
     for sql in [
         "DELETE FROM events WHERE application_id = $1",
         "DELETE FROM tokens WHERE application_id = $1",
         "DELETE FROM credentials WHERE application_id = $1",
-        "DELETE FROM threads WHERE application_id = $1",
-        "DELETE FROM messages WHERE application_id = $1",
+        "DELETE FROM participants WHERE application_id = $1",
+        "DELETE FROM chat_sessions WHERE application_id = $1",
+        "DELETE FROM user_sessions WHERE application_id = $1",
         "DELETE FROM moderators WHERE application_id = $1",
         "DELETE FROM invites WHERE application_id = $1",
         "DELETE FROM members WHERE application_id = $1",
         "DELETE FROM channels WHERE application_id = $1",
+        "DELETE FROM user_secrets WHERE application_id = $1",
         "DELETE FROM users WHERE application_id = $1",
     ] {
         tx.execute(sql, &application)?;
     }
-    Ok(tx.execute("DELETE FROM applications WHERE id = $1", &application)? > 0)
+    tx.execute("DELETE FROM applications WHERE id = $1", &application)?;
+    Ok(())
 }
 
 /// Changes the kept total of users by `change`.

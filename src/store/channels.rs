@@ -1,8 +1,8 @@
 //! Channels.
 
-use super::page::{Slice, order_by, total_order};
+use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, files, members, threads};
+use super::{Param, Row, Sort, StoreError, Tx, applications, members, messages, sessions, threads};
 use std::fmt::Write as _;
 
 words! {
@@ -78,6 +78,19 @@ pub struct ChannelFilter {
     pub kind: Option<ChannelType>,
     /// Those that have all of these users as members, and perhaps others.
     pub members: Vec<i64>,
+    /// Those created at this time or later.
+    pub start_time: Option<i64>,
+    /// Those created before this time.
+    pub end_time: Option<i64>,
+    /// Those whose properties contain this JSON object.
+    pub properties: Option<String>,
+}
+
+impl ChannelFilter {
+    /// Whether it says nothing but the type, of which the total is kept.
+    fn is_by_type_alone(&self) -> bool {
+        *self == ChannelFilter { kind: self.kind, ..ChannelFilter::default() }
+    }
 }
 
 macro_rules! columns {
@@ -150,6 +163,43 @@ pub fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<ChannelRow>,
     )
 }
 
+/// Gives a channel another display name and other properties.
+pub fn update(
+    tx: &Tx<'_>,
+    application: i64,
+    id: i64,
+    display_name: Option<&str>,
+    properties: &str,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE channels SET display_name = $1, properties = $2 WHERE application_id = $3 AND id = $4",
+        &[display_name.into(), properties.into(), application.into(), id.into()],
+    )?;
+    Ok(())
+}
+
+/// The channels with these ids, in no order. Ids that no channel has are left out.
+pub fn find_by_ids(tx: &Tx<'_>, application: i64, ids: &[i64]) -> Result<Vec<ChannelRow>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut params = vec![Param::Integer(application)];
+    let list = id_list(2, ids, &mut params);
+    let sql = concat!("SELECT ", columns!(), " FROM channels WHERE application_id = $1 AND id IN");
+    tx.query(&format!("{sql} ({list})"), &params, read)
+}
+
+/// The channels of these names, in no order. Names that no channel has are left out.
+pub fn find_by_names(tx: &Tx<'_>, application: i64, names: &[&str]) -> Result<Vec<ChannelRow>, StoreError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut params = vec![Param::Integer(application)];
+    let list = name_list(2, names, &mut params);
+    let sql = concat!("SELECT ", columns!(), " FROM channels WHERE application_id = $1 AND name IN");
+    tx.query(&format!("{sql} ({list})"), &params, read)
+}
+
 /// The channel of this name, of whichever type.
 pub fn find_by_name(tx: &Tx<'_>, application: i64, name: &str) -> Result<Option<ChannelRow>, StoreError> {
     tx.query_opt(
@@ -187,12 +237,11 @@ pub fn page(
     Ok(slice.arrange(tx.query(&sql, &params, read)?))
 }
 
-/// How many channels the listing of `filter` has. Kept, except for a filter by members, whose channels
-/// are counted.
+/// How many channels the listing of `filter` has. Kept for all and for each type, else counted.
 pub fn total(tx: &Tx<'_>, application: i64, filter: &ChannelFilter) -> Result<i64, StoreError> {
     let mut params = vec![Param::Integer(application)];
     let counted;
-    let sql = if filter.members.is_empty() {
+    let sql = if filter.is_by_type_alone() {
         match filter.kind {
             None => {
                 "SELECT open_channels + public_channels + private_channels + direct_channels \
@@ -214,7 +263,7 @@ pub fn total(tx: &Tx<'_>, application: i64, filter: &ChannelFilter) -> Result<i6
 ///
 /// CROSS JOIN says the same as JOIN and has SQLite go through the first user's memberships, rather than
 /// through all channels in the order of the page.
-fn matching(filter: &ChannelFilter, params: &mut Vec<Param<'_>>) -> String {
+fn matching<'f>(filter: &'f ChannelFilter, params: &mut Vec<Param<'f>>) -> String {
     let mut sql = String::new();
     for (n, member) in filter.members.iter().enumerate() {
         params.push(Param::Integer(*member));
@@ -240,6 +289,16 @@ fn matching(filter: &ChannelFilter, params: &mut Vec<Param<'_>>) -> String {
     if let Some(kind) = filter.kind {
         params.push(kind.into());
         let _ = write!(sql, " AND channels.type = ${}", params.len());
+    }
+    for (time, comparison) in [(filter.start_time, ">="), (filter.end_time, "<")] {
+        if let Some(time) = time {
+            params.push(time.into());
+            let _ = write!(sql, " AND channels.created_time {comparison} ${}", params.len());
+        }
+    }
+    if let Some(properties) = &filter.properties {
+        params.push(properties.into());
+        let _ = write!(sql, " AND json_contains(channels.properties, ${})", params.len());
     }
     sql
 }
@@ -302,12 +361,11 @@ pub fn total_for_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<Option
 pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
     let Some(channel) = get(tx, application, id)? else { return Ok(false) };
     let params: [Param<'_>; 2] = [application.into(), id.into()];
+    messages::delete_of_channel(tx, application, id)?;
+    sessions::forget_channel(tx, application, id)?;
     members::forget_channel(tx, application, id, channel.kind.is_restricted())?;
-    let its_messages = "message_id IN (SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2)";
-    files::discard(tx, its_messages, &params)?;
     for sql in [
-        "DELETE FROM threads WHERE application_id = $1 AND channel_id = $2",
-        "DELETE FROM messages WHERE application_id = $1 AND channel_id = $2",
+        "DELETE FROM mentions WHERE application_id = $1 AND channel_id = $2",
         "DELETE FROM channels WHERE application_id = $1 AND id = $2",
     ] {
         tx.execute(sql, &params)?;

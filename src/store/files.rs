@@ -34,11 +34,22 @@ pub fn announce(tx: &Tx<'_>, key: &str, due: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes an announced file belong to a row of the application.
-pub fn attach(tx: &Tx<'_>, application: i64, file: &FileRow, owner: FileOwner, now: i64) -> Result<(), StoreError> {
-    if tx.execute("DELETE FROM file_removals WHERE key = $1", &[(&file.key).into()])? == 0 {
+/// Makes an announced object belong to a row of another table than `files`.
+pub fn take(tx: &Tx<'_>, key: &str) -> Result<(), StoreError> {
+    if tx.execute("DELETE FROM file_removals WHERE key = $1", &[key.into()])? == 0 {
         return Err(StoreError::Unavailable("an upload took so long that it was given up; send the file again".into()));
     }
+    Ok(())
+}
+
+/// Has an object removed that [`take`] has made belong to a row, which does not name it any more.
+pub fn give_up(tx: &Tx<'_>, key: &str) -> Result<(), StoreError> {
+    announce(tx, key, 0)
+}
+
+/// Makes an announced file belong to a row of the application.
+pub fn attach(tx: &Tx<'_>, application: i64, file: &FileRow, owner: FileOwner, now: i64) -> Result<(), StoreError> {
+    take(tx, &file.key)?;
     let (user, message) = match owner {
         FileOwner::User(id) => (Some(id), None),
         FileOwner::Message(id) => (None, Some(id)),

@@ -1,8 +1,8 @@
-//! Who is in which channel: members, moderators and invited users, a roster each.
+//! Who is in which channel: members, moderators, invited users and participants, a roster each.
 
 use super::page::{Slice, id_list, total_order};
 use super::users::{self, UserRow};
-use super::{Param, Sort, SortKey, StoreError, Tx};
+use super::{Param, Sort, SortKey, StoreError, Tx, sessions};
 use std::fmt::Write as _;
 
 /// A list of users that a channel keeps. Each is a table of the same shape, with its total in `channels`.
@@ -14,11 +14,13 @@ pub enum Roster {
     Moderators,
     /// Who has been asked to become a member.
     Invites,
+    /// Who is in it at this moment, as [`sessions`] has it.
+    Participants,
 }
 
 impl Roster {
     /// All of them, such that a row comes before what it points at.
-    pub(super) const ALL: [Roster; 3] = [Roster::Moderators, Roster::Invites, Roster::Members];
+    pub(super) const ALL: [Roster; 4] = [Roster::Moderators, Roster::Invites, Roster::Participants, Roster::Members];
 
     /// The name of the table, of the total in `channels`, and of the list in the API.
     pub const fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Roster {
             Roster::Members => "members",
             Roster::Moderators => "moderators",
             Roster::Invites => "invites",
+            Roster::Participants => "participants",
         }
     }
 }
@@ -166,7 +169,15 @@ pub fn invite(tx: &Tx<'_>, application: i64, channel: i64, user: i64, now: i64) 
     add(tx, application, channel, user, Roster::Invites, now)
 }
 
-fn add(tx: &Tx<'_>, application: i64, channel: i64, user: i64, roster: Roster, now: i64) -> Result<(), StoreError> {
+/// Puts a user on a roster.
+pub(super) fn add(
+    tx: &Tx<'_>,
+    application: i64,
+    channel: i64,
+    user: i64,
+    roster: Roster,
+    now: i64,
+) -> Result<(), StoreError> {
     let sql = format!(
         "INSERT INTO {} (application_id, channel_id, user_id, created_time) VALUES ($1, $2, $3, $4)",
         roster.name()
@@ -175,9 +186,11 @@ fn add(tx: &Tx<'_>, application: i64, channel: i64, user: i64, roster: Roster, n
     count(tx, application, channel, roster, 1)
 }
 
-/// Ends a membership, and moderation with it, and says whether the user was a member.
-pub fn remove_member(tx: &Tx<'_>, application: i64, channel: i64, user: i64) -> Result<bool, StoreError> {
+/// Ends a membership, and moderation and the user's chat sessions in the channel with it, and says whether the user was
+/// a member.
+pub fn remove_member(tx: &Tx<'_>, application: i64, channel: i64, user: i64, now: i64) -> Result<bool, StoreError> {
     delete(tx, application, channel, user, Roster::Moderators)?;
+    sessions::expel(tx, application, channel, user, now)?;
     let restricted = tx.query_opt(
         "SELECT restricted FROM members WHERE application_id = $1 AND channel_id = $2 AND user_id = $3",
         &[application.into(), channel.into(), user.into()],
@@ -197,7 +210,14 @@ pub fn remove_moderator(tx: &Tx<'_>, application: i64, channel: i64, user: i64) 
     delete(tx, application, channel, user, Roster::Moderators)
 }
 
-fn delete(tx: &Tx<'_>, application: i64, channel: i64, user: i64, roster: Roster) -> Result<bool, StoreError> {
+/// Takes a user off a roster, and says whether it was on it.
+pub(super) fn delete(
+    tx: &Tx<'_>,
+    application: i64,
+    channel: i64,
+    user: i64,
+    roster: Roster,
+) -> Result<bool, StoreError> {
     let sql = format!("DELETE FROM {} WHERE application_id = $1 AND channel_id = $2 AND user_id = $3", roster.name());
     let deleted = tx.execute(&sql, &[application.into(), channel.into(), user.into()])? > 0;
     if deleted {

@@ -13,6 +13,13 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_events.sql"),
     include_str!("migrations/0003_files.sql"),
     include_str!("migrations/0004_members.sql"),
+    include_str!("migrations/0005_jobs.sql"),
+    include_str!("migrations/0006_threads.sql"),
+    include_str!("migrations/0007_search.sql"),
+    include_str!("migrations/0008_read_receipts.sql"),
+    include_str!("migrations/0009_sessions.sql"),
+    include_str!("migrations/0010_deleted_applications.sql"),
+    include_str!("migrations/0011_user_secrets.sql"),
 ];
 
 /// The number of the latest step this program knows.

@@ -6,13 +6,14 @@
 //!
 //! What holds everywhere below:
 //! - Every query names the application, and composite foreign keys keep rows of two applications apart.
-//! - SQL is written once, in the subset SQLite and PostgreSQL share; only the migrations and `sqlite`
-//!   know the engine.
+//! - SQL is written once, in the subset SQLite and PostgreSQL share; only the migrations, `search` and
+//!   `sqlite` know the engine.
 //! - Numbers that a listing shows as its total are kept in columns, not counted.
 //! - Times are milliseconds since the Unix epoch, UTC, and are given by the caller.
 //! - Columns called `properties`, `file`, `display_picture` and `scopes` are text the store keeps without looking inside.
 
 mod error;
+mod json;
 mod migrations;
 mod page;
 mod sqlite;
@@ -24,8 +25,15 @@ pub mod channels;
 pub mod credentials;
 pub mod events;
 pub mod files;
+pub mod jobs;
+pub mod leftovers;
 pub mod members;
+pub mod mentions;
 pub mod messages;
+pub mod read_receipts;
+pub mod search;
+pub mod secrets;
+pub mod sessions;
 pub mod threads;
 pub mod tokens;
 pub mod users;

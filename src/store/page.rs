@@ -118,8 +118,16 @@ pub(super) fn id_list<'a>(first: usize, ids: &[i64], params: &mut Vec<Param<'a>>
     placeholders(first, padded)
 }
 
+/// A list of placeholders for names, as [`id_list`] makes it for ids.
+pub(super) fn name_list<'a>(first: usize, names: &[&'a str], params: &mut Vec<Param<'a>>) -> String {
+    let last = names.last().copied().unwrap_or_default();
+    let padded = names.len().next_power_of_two();
+    params.extend(names.iter().copied().chain(std::iter::repeat(last)).take(padded).map(Param::Text));
+    placeholders(first, padded)
+}
+
 /// `$first, $first+1, …`, `count` of them.
-pub(super) fn placeholders(first: usize, count: usize) -> String {
+fn placeholders(first: usize, count: usize) -> String {
     let mut sql = String::with_capacity(count * 6);
     for n in first..first + count {
         let _ = write!(sql, "{}${n}", if n == first { "" } else { ", " });

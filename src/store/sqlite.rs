@@ -3,7 +3,7 @@
 use super::events::Watchers;
 use super::migrations::{self, APPLICATION_ID, LATEST};
 use super::writer::Writer;
-use super::{Constraint, OpenError, StoreError, Tx};
+use super::{Constraint, OpenError, StoreError, Tx, json};
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::config::DbConfig;
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
@@ -161,6 +161,7 @@ fn switch_to_wal(connection: &Connection) -> rusqlite::Result<String> {
 /// The settings every connection has. A negative `cache_size` is in KiB and is only taken as it is needed.
 fn settle(connection: &Connection, cache_size: i64) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(256);
+    json::register(connection)?;
     // Without this, a statement that could have used a partial index is planned anew for every value bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;

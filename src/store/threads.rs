@@ -1,7 +1,10 @@
-//! Threads. Every channel has a MAIN one from its first moment.
+//! Threads. Every channel has a MAIN one from its first moment; a message gets the thread of its replies when that is
+//! first asked for.
 
+use super::messages::MessageRow;
+use super::page::id_list;
 use super::tx::words;
-use super::{Row, StoreError, Tx};
+use super::{Param, Row, StoreError, Tx};
 
 words! {
     /// What a thread belongs to.
@@ -28,10 +31,22 @@ pub struct ThreadRow {
     pub message_id: Option<i64>,
     /// What it belongs to.
     pub kind: ThreadType,
+    /// How deep in threads its messages are; 0 in the MAIN thread.
+    pub nested_level: i64,
     /// Milliseconds since the epoch.
     pub created_time: i64,
     /// A JSON object.
     pub properties: String,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, application_id, channel_id, message_id, type, nested_level, created_time, properties ",
+            "FROM threads WHERE application_id = $1 ",
+            $rest
+        )
+    };
 }
 
 fn read(row: &Row<'_>) -> Result<ThreadRow, StoreError> {
@@ -41,19 +56,68 @@ fn read(row: &Row<'_>) -> Result<ThreadRow, StoreError> {
         channel_id: row.i64(2)?,
         message_id: row.opt_i64(3)?,
         kind: row.word(4)?,
-        created_time: row.i64(5)?,
-        properties: row.text(6)?,
+        nested_level: row.i64(5)?,
+        created_time: row.i64(6)?,
+        properties: row.text(7)?,
     })
+}
+
+/// The thread with this id.
+pub fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<ThreadRow>, StoreError> {
+    tx.query_opt(select!("AND id = $2"), &[application.into(), id.into()], read)
 }
 
 /// The MAIN thread of a channel; `None` if the application has no such channel.
 pub fn main_of(tx: &Tx<'_>, application: i64, channel: i64) -> Result<Option<ThreadRow>, StoreError> {
-    tx.query_opt(
-        "SELECT id, application_id, channel_id, message_id, type, created_time, properties FROM threads \
-         WHERE application_id = $1 AND channel_id = $2 AND type = 'MAIN'",
-        &[application.into(), channel.into()],
-        read,
-    )
+    tx.query_opt(select!("AND channel_id = $2 AND type = 'MAIN'"), &[application.into(), channel.into()], read)
+}
+
+/// The thread of the replies to a message, if it has been asked for before.
+pub fn of_message(tx: &Tx<'_>, application: i64, message: i64) -> Result<Option<ThreadRow>, StoreError> {
+    tx.query_opt(select!("AND message_id = $2"), &[application.into(), message.into()], read)
+}
+
+/// Gives a message the thread of its replies, unless it has it.
+pub fn create_of_message(tx: &Tx<'_>, message: &MessageRow, now: i64) -> Result<ThreadRow, StoreError> {
+    let application = message.application_id;
+    if let Some(thread) = of_message(tx, application, message.id)? {
+        return Ok(thread);
+    }
+    let (kind, nested_level, properties) = (ThreadType::Message, message.nested_level + 1, "{}");
+    let id = tx.insert(
+        "INSERT INTO threads (application_id, channel_id, message_id, type, nested_level, created_time, properties) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            application.into(),
+            message.channel_id.into(),
+            message.id.into(),
+            kind.into(),
+            nested_level.into(),
+            now.into(),
+            properties.into(),
+        ],
+    )?;
+    Ok(ThreadRow {
+        id,
+        application_id: application,
+        channel_id: message.channel_id,
+        message_id: Some(message.id),
+        kind,
+        nested_level,
+        created_time: now,
+        properties: properties.into(),
+    })
+}
+
+/// The ids of the threads that hang on these messages.
+pub(super) fn of_messages(tx: &Tx<'_>, application: i64, messages: &[i64]) -> Result<Vec<i64>, StoreError> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut params = vec![Param::Integer(application)];
+    let list = id_list(2, messages, &mut params);
+    let sql = format!("SELECT id FROM threads WHERE application_id = $1 AND message_id IN ({list})");
+    tx.query(&sql, &params, |row| row.i64(0))
 }
 
 /// Gives a channel that has just been created its MAIN thread.

@@ -34,11 +34,12 @@ pub fn insert(tx: &Tx<'_>, hash: &[u8], token: &TokenRow) -> Result<(), StoreErr
     Ok(())
 }
 
-/// The token with this hash, expired or not. Of all queries this one does not name the application:
-/// the token tells which it is.
+/// The token with this hash, expired or not, unless its application is deleted. Of all queries this one does not
+/// name the application: the token tells which it is.
 pub fn get(tx: &Tx<'_>, hash: &[u8]) -> Result<Option<TokenRow>, StoreError> {
     tx.query_opt(
-        "SELECT application_id, client_id, scopes, expires_time, created_time FROM tokens WHERE hash = $1",
+        "SELECT application_id, client_id, scopes, expires_time, created_time FROM tokens WHERE hash = $1 \
+         AND EXISTS (SELECT 1 FROM applications WHERE id = tokens.application_id AND deleted_time IS NULL)",
         &[hash.into()],
         |row: &Row<'_>| {
             Ok(TokenRow {

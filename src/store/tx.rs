@@ -14,11 +14,15 @@ pub struct Tx<'c> {
     connection: &'c Connection,
     /// The applications whose events were recorded.
     events: RefCell<Vec<i64>>,
+    late: RefCell<Vec<Late>>,
 }
+
+/// Work that is left to the end of a transaction.
+type Late = Box<dyn FnOnce(&Tx<'_>) -> Result<(), StoreError>>;
 
 impl<'c> Tx<'c> {
     pub(super) fn new(connection: &'c Connection) -> Tx<'c> {
-        Tx { connection, events: RefCell::default() }
+        Tx { connection, events: RefCell::default(), late: RefCell::default() }
     }
 
     /// Remembers to tell the application's readers when the transaction is durable.
@@ -32,6 +36,30 @@ impl<'c> Tx<'c> {
     /// The applications that [`Tx::note_event`] was told of. Some of their events may have been undone.
     pub(super) fn into_events(self) -> Vec<i64> {
         self.events.into_inner()
+    }
+
+    /// Leaves work to the end of the transaction, just before it is committed. It is done in the order in which it was
+    /// left, together with that of the other closures of the transaction, and not at all if this closure fails.
+    ///
+    /// It must not fail of its own accord, as that would undo the whole transaction, of others too.
+    pub(super) fn before_commit(&self, work: impl FnOnce(&Tx<'_>) -> Result<(), StoreError> + 'static) {
+        self.late.borrow_mut().push(Box::new(work));
+    }
+
+    /// How much work is left.
+    pub(super) fn left(&self) -> usize {
+        self.late.borrow().len()
+    }
+
+    /// Forgets what was left after the first `kept`.
+    pub(super) fn forget(&self, kept: usize) {
+        self.late.borrow_mut().truncate(kept);
+    }
+
+    /// Does the work that was left.
+    pub(super) fn finish(&self) -> Result<(), StoreError> {
+        let late = self.late.take();
+        late.into_iter().try_for_each(|work| work(self))
     }
 
     /// Every row that `sql` gives, each turned into a value by `read`, in the order of the statement.

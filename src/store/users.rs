@@ -1,8 +1,10 @@
 //! Users.
 
-use super::page::{Slice, id_list, order_by, placeholders, total_order};
+use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files, members};
+use super::{
+    Param, Row, Sort, StoreError, Tx, applications, channels, files, members, messages, read_receipts, sessions,
+};
 
 words! {
     /// What a user is.
@@ -39,6 +41,8 @@ pub struct UserRow {
     pub restricted_channels: i64,
     /// A JSON object; without it, one is drawn.
     pub display_picture: Option<String>,
+    /// How many active sessions it has; it is online while there is one.
+    pub sessions: i64,
 }
 
 /// What a user is created from; the store adds the rest of the row.
@@ -63,19 +67,22 @@ pub struct NewUser {
 pub struct UserFilter {
     /// The user of exactly this name.
     pub name: Option<String>,
+    /// Those whose properties contain those of this JSON object.
+    pub properties: Option<String>,
 }
 
 /// The columns of a [`UserRow`], in the order [`read`] takes them in.
 macro_rules! columns {
     () => {
         "users.id, users.application_id, users.type, users.name, users.display_name, users.is_guest, users.status, \
-         users.properties, users.created_time, users.restricted_channels, users.display_picture"
+         users.properties, users.created_time, users.restricted_channels, users.display_picture, \
+         users.sessions"
     };
 }
 pub(super) use columns;
 
 /// How many columns [`read`] takes; a joined column has this number.
-pub(super) const COLUMNS: usize = 11;
+pub(super) const COLUMNS: usize = 12;
 
 pub(super) fn read(row: &Row<'_>) -> Result<UserRow, StoreError> {
     Ok(UserRow {
@@ -90,6 +97,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<UserRow, StoreError> {
         created_time: row.i64(8)?,
         restricted_channels: row.i64(9)?,
         display_picture: row.opt_text(10)?,
+        sessions: row.i64(11)?,
     })
 }
 
@@ -122,7 +130,25 @@ pub fn create(tx: &Tx<'_>, application: i64, user: NewUser, now: i64) -> Result<
         created_time: now,
         restricted_channels: 0,
         display_picture: None,
+        sessions: 0,
     })
+}
+
+/// Keeps what can be changed of a user as this row has it.
+pub fn update(tx: &Tx<'_>, user: &UserRow) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE users SET display_name = $1, is_guest = $2, status = $3, properties = $4 \
+         WHERE application_id = $5 AND id = $6",
+        &[
+            (&user.display_name).into(),
+            user.is_guest.into(),
+            (&user.status).into(),
+            (&user.properties).into(),
+            user.application_id.into(),
+            user.id.into(),
+        ],
+    )?;
+    Ok(())
 }
 
 /// The user with this id.
@@ -145,11 +171,11 @@ pub fn get_by_name(tx: &Tx<'_>, application: i64, name: &str) -> Result<Option<U
 
 /// The users of these names, in no order. Names that no user has are left out.
 pub fn find_by_names(tx: &Tx<'_>, application: i64, names: &[&str]) -> Result<Vec<UserRow>, StoreError> {
-    let Some(last) = names.last() else { return Ok(Vec::new()) };
-    let padded = names.len().next_power_of_two();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut params = vec![Param::Integer(application)];
-    params.extend(names.iter().chain(std::iter::repeat(last)).take(padded).map(|name| Param::Text(name)));
-    let list = placeholders(2, padded);
+    let list = name_list(2, names, &mut params);
     let sql = format!(concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND name IN ({})"), list);
     tx.query(&sql, &params, read)
 }
@@ -165,6 +191,25 @@ pub fn find_by_ids(tx: &Tx<'_>, application: i64, ids: &[i64]) -> Result<Vec<Use
     tx.query(&sql, &params, read)
 }
 
+/// The ID of the newest user; 0 if there is none.
+pub fn last_id(tx: &Tx<'_>, application: i64) -> Result<i64, StoreError> {
+    let sql = "SELECT id FROM users WHERE application_id = $1 ORDER BY id DESC LIMIT 1";
+    Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+}
+
+/// At most `limit` of the users with IDs above `after` up to `last`, by ID.
+pub fn following(tx: &Tx<'_>, application: i64, after: i64, last: i64, limit: i64) -> Result<Vec<UserRow>, StoreError> {
+    tx.query(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM users WHERE application_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4"
+        ),
+        &[application.into(), after.into(), last.into(), limit.into()],
+        read,
+    )
+}
+
 /// The users `offset..offset + limit` of the listing that `filter` and `sort` make.
 pub fn page(
     tx: &Tx<'_>,
@@ -174,29 +219,44 @@ pub fn page(
     offset: i64,
     limit: i64,
 ) -> Result<Vec<UserRow>, StoreError> {
-    if let Some(name) = &filter.name {
-        // Names are unique, so that the listing is one user long at most.
-        let found = if offset == 0 && limit > 0 { get_by_name(tx, application, name)? } else { None };
-        return Ok(found.into_iter().collect());
-    }
     let slice = Slice::new(offset, limit, || total(tx, application, filter))?;
     let order = order_by("users", &total_order(sort), slice.reverse);
+    let (conditions, mut params) = filter.conditions(application);
+    let (limit, offset) = (params.len() + 1, params.len() + 2);
+    params.extend([Param::Integer(slice.limit), Param::Integer(slice.offset)]);
     let sql = format!(
-        concat!("SELECT ", columns!(), " FROM users WHERE users.application_id = $1{} LIMIT $2 OFFSET $3"),
-        order
+        concat!("SELECT ", columns!(), " FROM users WHERE users.application_id = $1{}{} LIMIT ${} OFFSET ${}"),
+        conditions, order, limit, offset
     );
-    let rows = tx.query(&sql, &[application.into(), slice.limit.into(), slice.offset.into()], read)?;
+    let rows = tx.query(&sql, &params, read)?;
     Ok(slice.arrange(rows))
 }
 
 /// How many users the listing of `filter` has.
 pub fn total(tx: &Tx<'_>, application: i64, filter: &UserFilter) -> Result<i64, StoreError> {
-    match &filter.name {
-        Some(name) => Ok(get_by_name(tx, application, name)?.is_some().into()),
-        None => {
-            let sql = "SELECT users FROM applications WHERE id = $1";
-            Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+    let (conditions, params) = filter.conditions(application);
+    let sql = if conditions.is_empty() {
+        "SELECT users FROM applications WHERE id = $1".to_owned()
+    } else {
+        // No total can be kept for every filter there may be.
+        format!("SELECT count(*) FROM users WHERE users.application_id = $1{conditions}")
+    };
+    Ok(tx.query_opt(&sql, &params, |row| row.i64(0))?.unwrap_or(0))
+}
+
+impl UserFilter {
+    /// The conditions of a statement whose first parameter is the application, and its parameters so far.
+    fn conditions(&self, application: i64) -> (String, Vec<Param<'_>>) {
+        let (mut sql, mut params) = (String::new(), vec![Param::Integer(application)]);
+        if let Some(name) = &self.name {
+            sql.push_str(" AND users.name = $2");
+            params.push(name.into());
         }
+        if let Some(properties) = &self.properties {
+            params.push(properties.into());
+            sql += &format!(" AND json_contains(users.properties, ${})", params.len());
+        }
+        (sql, params)
     }
 }
 
@@ -209,7 +269,7 @@ pub fn set_display_picture(tx: &Tx<'_>, application: i64, id: i64, picture: &str
 
 /// Deletes a user, and says whether it was there.
 ///
-/// With it go its memberships, its messages with the threads that hang on them, and the DIRECT channels it
+/// With it go its memberships, its messages with the replies to them, and the DIRECT channels it
 /// is in, whose members are fixed. Channels it created stay, without a creator.
 pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
     let user: [Param<'_>; 2] = [application.into(), id.into()];
@@ -223,18 +283,18 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError
     for channel in direct {
         channels::delete(tx, application, channel)?;
     }
-    let of_the_user = "(user_id = $2 OR message_id IN \
-                       (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2))";
-    files::discard(tx, of_the_user, &user)?;
+    files::discard(tx, "user_id = $2", &user)?;
+    messages::delete_of_user(tx, application, id)?;
+    read_receipts::delete_of_user(tx, application, id)?;
     members::forget_user(tx, application, id)?;
+    sessions::forget_user(tx, application, id)?;
     for sql in [
-        "DELETE FROM threads WHERE application_id = $1 AND message_id IN \
-         (SELECT id FROM messages WHERE application_id = $1 AND user_id = $2)",
-        "DELETE FROM messages WHERE application_id = $1 AND user_id = $2",
+        "DELETE FROM mentions WHERE application_id = $1 AND user_id = $2",
         "UPDATE channels SET creator_id = NULL WHERE application_id = $1 AND creator_id = $2",
     ] {
         tx.execute(sql, &user)?;
     }
+    tx.execute("DELETE FROM user_secrets WHERE application_id = $1 AND user_id = $2", &user)?;
     let deleted = tx.execute("DELETE FROM users WHERE application_id = $1 AND id = $2", &user)? > 0;
     if deleted {
         applications::count_users(tx, application, -1)?;

@@ -156,6 +156,9 @@ fn commit(
     let Ok(second) = waiting.try_recv() else {
         // Alone it needs no savepoint: the transaction itself can be undone.
         let kept = group[0].run(tx);
+        if kept {
+            tx.finish()?;
+        }
         still_open(connection)?;
         return execute(connection, if kept { "COMMIT" } else { "ROLLBACK" });
     };
@@ -165,10 +168,12 @@ fn commit(
     let mut next = 0;
     while next < group.len() {
         savepoint.raw_execute()?;
+        let left = tx.left();
         let kept = group[next].run(tx);
         still_open(connection)?;
         if !kept {
             execute(connection, "ROLLBACK TO closure")?;
+            tx.forget(left);
         }
         release.raw_execute()?;
         next += 1;
@@ -176,6 +181,8 @@ fn commit(
             group.extend(waiting.try_recv());
         }
     }
+    tx.finish()?;
+    still_open(connection)?;
     execute(connection, "COMMIT")
 }
 
@@ -253,6 +260,29 @@ mod tests {
         assert!(matches!(failing.expect("room").await.expect("an answer"), Err(StoreError::Engine(_))));
         assert!(after.await.expect("an answer").is_ok());
         assert_eq!(notes(&connection), ["before", "after"]);
+    }
+
+    #[tokio::test]
+    async fn work_that_is_left_to_the_end_is_done_in_order_and_for_closures_that_are_kept() {
+        let (writer, connection) = writer();
+        let release = hold(&writer);
+        let late = |writer: &Writer, text: &'static str, kept: bool| {
+            let closure = move |tx: &Tx<'_>| {
+                tx.before_commit(move |tx| note(tx, text).map(drop));
+                note(tx, "at once")?;
+                if kept { Ok(()) } else { Err(StoreError::Busy) }
+            };
+            writer.submit(closure).expect("room")
+        };
+        let answers = [late(&writer, "first", true), late(&writer, "failing", false), late(&writer, "second", true)];
+        release.send(()).expect("the writer is held");
+        let [first, failing, second] = answers;
+        assert_eq!(first.await.expect("an answer"), Ok(()));
+        assert_eq!(failing.await.expect("an answer"), Err(StoreError::Busy));
+        assert_eq!(second.await.expect("an answer"), Ok(()));
+        assert_eq!(notes(&connection), ["at once", "at once", "first", "second"]);
+        assert_eq!(late(&writer, "alone", true).await.expect("an answer"), Ok(()));
+        assert_eq!(notes(&connection)[4..], ["at once", "alone"]);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The application: how it is found, what it leads to, and how it ends.
 
 use crate::support::{Answer, CLIENT, Server};
-use chatkitty_platform::store::{applications, credentials, users};
+use chatkitty_platform::store::{applications, credentials};
 use chatkitty_platform::types::Link;
 use serde_json::{Value, json};
 
@@ -19,15 +19,21 @@ async fn links_lead_from_the_root_to_everything() {
     assert_eq!(
         application["_links"].take(),
         json!({
+            "curies": [{"href": format!("{url}/docs/rels/find:{{rel}}"), "name": "find", "templated": true}],
             "self": {"href": own},
+            "settings": {"href": format!("{own}/application/settings")},
             "users": {"href": format!("{own}/users")},
             "channels": {"href": format!("{own}/channels")},
             "messages": {"href": format!("{own}/messages")},
-            "find:users": {"href": format!("{own}/users{{?page,size,sort*,name}}"), "templated": true},
-            "find:channels": {"href": format!("{own}/channels{{?page,size,sort*,type,members*}}"), "templated": true},
+            "jobs": {"href": format!("{own}/jobs")},
+            "userSessions": {"href": format!("{own}/user-sessions")},
+            "chatSessions": {"href": format!("{own}/chat-sessions")},
+            "find:users": {"href": format!("{own}/users{{?page,size,sort*,name,properties}}"), "templated": true},
+            "find:channels": {"href": format!("{own}/channels{{?page,size,sort*,type,members*,startTime,endTime,properties}}"), "templated": true},
+            "find:messages": {"href": format!("{own}/messages{{?size,username,query}}"), "templated": true},
         })
     );
-    for collection in ["users", "channels", "messages"] {
+    for collection in ["users", "channels", "messages", "jobs"] {
         let page = api.get(&format!("{own}/{collection}")).await.ok();
         assert_eq!(page["_embedded"][collection], json!([]), "{page}");
     }
@@ -98,13 +104,9 @@ async fn deleting_the_application_answers_the_root_and_takes_everything_with_it(
     assert_eq!(Answer::of(request).await.body["error"], "invalid_client");
 
     let store = server.store();
-    let left = store.read(|tx| {
-        let channels = tx.query_opt("SELECT count(*) FROM channels", &[], |row| row.i64(0))?;
-        let messages = tx.query_opt("SELECT count(*) FROM messages", &[], |row| row.i64(0))?;
-        let user = users::get_by_name(tx, 1, "jdoe")?;
-        Ok((applications::get(tx, 1)?, credentials::list(tx, 1)?, user, channels, messages))
-    });
-    assert_eq!(left.await.expect("the database is read"), (None, vec![], None, Some(0), Some(0)));
+    // What becomes of its rows is tested with the deletions.
+    let left = store.read(|tx| Ok((applications::get(tx, 1)?, credentials::list(tx, 1)?)));
+    assert_eq!(left.await.expect("the database is read"), (None, vec![]));
     assert_eq!(other.get("/v1/users").await.ok()["page"]["totalElements"], 1);
 }
 
@@ -167,4 +169,38 @@ async fn an_application_id_has_one_spelling() {
         let below = api.get(&format!("/v1/applications/{id}/users")).await;
         assert!(matches!(below.status.as_u16(), 400 | 404), "{id}: {below:?}");
     }
+}
+
+#[tokio::test]
+async fn settings_are_on_until_they_are_changed() {
+    let server = Server::start().await;
+    let (api, other) = (server.application().await, server.another_application().await);
+    let address = "/v1/application/settings";
+    let settings = api.get(address).await.ok();
+    let own = format!("{}/v1/applications/1", server.url);
+    let links = json!({"self": {"href": format!("{own}/application/settings")}, "application": {"href": own}});
+    assert_eq!(settings, json!({"guestUsers": "ENABLED", "userCreatedChannels": "ENABLED", "_links": links}));
+    let put = async |body: Value| Answer::of(api.request(reqwest::Method::PUT, address).json(&body)).await;
+    for (body, guests, channels) in [
+        (json!({"guestUsers": "DISABLED", "userCreatedChannels": "DISABLED"}), "DISABLED", "DISABLED"),
+        (json!({"guestUsers": "ENABLED"}), "ENABLED", "DISABLED"),
+        (
+            json!({"guestUsers": "ENABLED", "userCreatedChannels": "ENABLED", "features": {}, "_links": {}}),
+            "ENABLED",
+            "ENABLED",
+        ),
+        (json!({"guestUsers": "DISABLED"}), "DISABLED", "ENABLED"),
+    ] {
+        let expected = json!({"guestUsers": guests, "userCreatedChannels": channels, "_links": links});
+        assert_eq!(put(body.clone()).await.ok(), expected, "{body}");
+        assert_eq!(api.get(address).await.ok(), expected, "{body} is kept");
+    }
+    for (body, field, code) in [
+        (json!({}), "guestUsers", "missing_field"),
+        (json!({"guestUsers": "OFF"}), "guestUsers", "invalid"),
+        (json!({"guestUsers": "ENABLED", "userCreatedChannels": true}), "userCreatedChannels", "invalid"),
+    ] {
+        put(body).await.faults(&[(field, code)]);
+    }
+    assert_eq!(other.get(address).await.ok()["guestUsers"], "ENABLED", "another application has settings of its own");
 }

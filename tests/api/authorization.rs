@@ -100,6 +100,18 @@ async fn a_wrong_secret_and_an_unknown_client_get_the_same_answer() {
     assert_eq!(unknown.header("www-authenticate"), wrong.header("www-authenticate"));
 }
 
+/// A browser would raise a dialog of its own over the page that asked.
+#[tokio::test]
+async fn a_page_in_a_browser_is_told_of_a_wrong_secret_without_a_challenge() {
+    let server = Server::start().await;
+    for request in [basic(&server, (CLIENT.0, "guess")), post(&server), post(&server).header("authorization", "Basic")]
+    {
+        let answer = Answer::of(request.header("x-requested-with", "XMLHttpRequest").form(&[GRANT])).await;
+        assert_eq!((answer.status.as_u16(), &answer.body["error"]), (401, &json!("invalid_client")));
+        assert!(!answer.headers.contains_key("www-authenticate"), "{answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn missing_or_unreadable_credentials_are_refused() {
     let server = Server::start().await;

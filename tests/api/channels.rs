@@ -1,6 +1,7 @@
 //! Channels: the four types, who is in them, and which one a request means.
 
 use crate::support::{Caller, Server};
+use chatkitty_platform::store::events;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -35,7 +36,9 @@ async fn a_channel_of_each_named_type_is_created() {
         assert_eq!(api.get(&format!("/v1/channels/{id}")).await.ok(), channel);
         let mut links = json!({
             "self": {"href": format!("{application}/channels/{id}")},
+            "participants": {"href": format!("{application}/channels/{id}/participants")},
             "messages": {"href": format!("{application}/channels/{id}/messages")},
+            "events": {"href": format!("{application}/channels/{id}/events")},
             "application": {"href": application},
         });
         if kind != "OPEN" {
@@ -325,4 +328,221 @@ async fn deleting_a_channel_answers_the_application_and_takes_its_messages() {
     assert_eq!(ids(&api, "/v1/channels").await, [id(&kept)]);
     assert_eq!(ids(&api, &format!("/v1/users/{jane}/channels")).await, [id(&kept)]);
     assert_ne!(api.channel("OPEN", "gone").await["id"], gone["id"], "the name is free for another type");
+}
+
+#[tokio::test]
+async fn a_patch_changes_what_it_names() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let [jane] = users(&api, ["jane"]).await;
+    for kind in ["OPEN", "PUBLIC", "PRIVATE"] {
+        let body = json!({"type": kind, "name": kind, "creator": {"id": jane},
+            "properties": {"topic": "rules", "tags": {"a": 1, "b": [1]}}});
+        let mut channel = api.post("/v1/channels", body).await.ok();
+        let address = format!("/v1/channels/{}", channel["id"]);
+        for (patch, changed, expected) in [
+            (json!({"displayName": "Rules"}), "displayName", json!("Rules")),
+            (json!({}), "displayName", json!("Rules")),
+            (json!({"name": "other", "type": "OPEN", "id": 7, "nickname": null}), "name", json!(kind)),
+            (
+                json!({"properties": {"topic": null, "tags": {"a": 2}, "new": true}}),
+                "properties",
+                json!({"tags": {"a": 2, "b": [1]}, "new": true}),
+            ),
+            (json!({"properties": {"tags": "none"}}), "properties", json!({"tags": "none", "new": true})),
+            (json!({"properties": {}}), "properties", json!({"tags": "none", "new": true})),
+            (json!({"displayName": null}), "displayName", json!(kind)),
+            (json!({"properties": null}), "properties", json!({})),
+        ] {
+            channel[changed] = expected;
+            assert_eq!(api.patch(&address, patch.clone()).await.ok(), channel, "{patch}");
+            assert_eq!(api.get(&address).await.ok(), channel, "{patch} is kept");
+        }
+    }
+    assert_eq!(api.patch("/v1/channels/999", json!({"displayName": "x"})).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_patch_without_content_changes_nothing() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let channel = api.channel("PUBLIC", "lobby").await;
+    let address = format!("/v1/channels/{}", channel["id"]);
+    let patch = |media: Option<&'static str>, body: &'static str| {
+        let request = api.request(reqwest::Method::PATCH, &address).body(body);
+        crate::support::Answer::of(match media {
+            Some(media) => request.header("content-type", media),
+            None => request,
+        })
+    };
+    for media in [
+        None,
+        Some("application/json+merge-patch"),
+        Some("application/merge-patch+json"),
+        Some("application/json"),
+        Some("application/vnd.chatkitty+json"),
+    ] {
+        for body in ["", "\"\"", "{}"] {
+            assert_eq!(patch(media, body).await.ok(), channel, "{media:?} {body}");
+        }
+        for body in ["\"a\"", "[]", "null", "1", "{", "{\"displayName\": 1}", "{\"properties\": []}"] {
+            assert_eq!(patch(media, body).await.status, 400, "{media:?} {body}");
+        }
+    }
+    assert_eq!(patch(Some("text/plain"), "{}").await.status, 415);
+}
+
+#[tokio::test]
+async fn a_direct_channel_is_given_properties_but_no_name() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    users(&api, ["jane", "alex"]).await;
+    let members = json!([{"username": "jane"}, {"username": "alex"}]);
+    let mut channel = api.post("/v1/channels", json!({"type": "DIRECT", "members": members})).await.ok();
+    let address = format!("/v1/channels/{}", channel["id"]);
+    api.patch(&address, json!({"displayName": "Us"})).await.faults(&[("displayName", "unprocessable")]);
+    channel["properties"] = json!({"muted": true});
+    let patch = json!({"displayName": null, "properties": {"muted": true}});
+    assert_eq!(api.patch(&address, patch).await.ok(), channel);
+}
+
+#[tokio::test]
+async fn patches_do_not_pile_up_beyond_measure() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let channel = api.channel("PUBLIC", "lobby").await;
+    let address = format!("/v1/channels/{}", channel["id"]);
+    let patch = |name: &str| json!({"properties": {name: "x".repeat(40_000)}});
+    api.patch(&address, patch("a")).await.ok();
+    api.patch(&address, patch("b")).await.faults(&[("properties", "unprocessable")]);
+    api.patch(&address, json!({"properties": {"a": null, "b": "x".repeat(40_000)}})).await.ok();
+}
+
+#[tokio::test]
+async fn channels_are_filtered_by_time_and_properties() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    users(&api, ["jane"]).await;
+    let mut made = Vec::new();
+    for (n, properties) in [
+        json!({"team": "support", "level": 1}),
+        json!({"team": "support", "level": 2, "area": {"city": "Ulm"}}),
+        json!({"team": "sales", "tags": ["a", "b"]}),
+        json!({}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let kind = if n == 1 { "PRIVATE" } else { "PUBLIC" };
+        let body =
+            json!({"type": kind, "name": format!("{n}"), "creator": {"username": "jane"}, "properties": properties});
+        made.push(id(&api.post("/v1/channels", body).await.ok()));
+    }
+    // Times that tell the four apart.
+    let times = made.clone();
+    let store = server.store();
+    let spread = store.write(move |tx| {
+        for (n, id) in times.iter().enumerate() {
+            let time = 1_767_225_600_000 + n as i64 * 1000; // 2026-01-01T00:00:00Z and on
+            tx.execute("UPDATE channels SET created_time = $1 WHERE id = $2", &[time.into(), (*id).into()])?;
+        }
+        Ok(())
+    });
+    spread.await.expect("the times are set");
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    for (times, properties, others, expected) in [
+        ("startTime=2026-01-01T00:00:01Z", "", "", vec![1, 2, 3]),
+        ("endTime=2026-01-01T00:00:01.000Z", "", "", vec![0]),
+        ("startTime=2026-01-01T00:00:01Z&endTime=2026-01-01T00:00:03Z", "", "", vec![1, 2]),
+        ("startTime=2026-01-01T02:00:01%2B02:00", "", "type=PUBLIC", vec![2, 3]),
+        ("startTime=2026-01-01T00:00:03Z&endTime=2026-01-01T00:00:01Z", "", "", vec![]),
+        ("", r#"{"team": "support"}"#, "", vec![0, 1]),
+        ("", r#"{"team": "support", "level": 2.0}"#, "", vec![1]),
+        ("", r#"{"area": {}}"#, "", vec![1]),
+        ("", r#"{"tags": ["a", "b"]}"#, "", vec![2]),
+        ("", r#"{"tags": ["b"]}"#, "", vec![]),
+        ("", r#"{"team": "SUPPORT"}"#, "", vec![]),
+        ("", "{}", "sort=id,desc", vec![3, 2, 1, 0]),
+        ("endTime=2026-01-01T00:00:01Z", r#"{"team":"support"}"#, "type=PUBLIC&members=jane&sort=name,desc", vec![0]),
+    ] {
+        let properties =
+            if properties.is_empty() { String::new() } else { format!("properties={}", encode(properties)) };
+        let address = format!("/v1/channels?{times}&{properties}&{others}");
+        let expected: Vec<i64> = expected.into_iter().map(|n: usize| made[n]).collect();
+        assert_eq!(ids(&api, &address).await, expected, "{address}");
+    }
+    // The links of a page keep the filters.
+    let filter = encode(r#"{"team":"support"}"#);
+    let first = api.get(&format!("/v1/channels?size=1&properties={filter}&endTime=2030-01-01T00:00:00Z")).await.ok();
+    assert_eq!(first["page"], json!({"size": 1, "totalElements": 2, "totalPages": 2, "number": 0}));
+    let second = api.get(first["_links"]["next"]["href"].as_str().expect("a next page")).await.ok();
+    assert_eq!((&second["_embedded"]["channels"][0]["id"], second["_links"].get("next")), (&json!(made[1]), None));
+    for (query, field) in [
+        ("properties=team", "properties"),
+        ("properties=%5B%5D", "properties"),
+        ("properties=%22%22", "properties"),
+        ("startTime=yesterday%20in%20the%20morning", "startTime"),
+        ("endTime=2026-13-01T00:00:00Z", "endTime"),
+    ] {
+        api.get(&format!("/v1/channels?{query}")).await.faults(&[(field, "invalid")]);
+    }
+}
+
+#[tokio::test]
+async fn members_that_are_no_list_are_refused() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    // What some clients make of a set of members. To take it for nobody would lose those that were meant.
+    for kind in ["PUBLIC", "PRIVATE", "DIRECT"] {
+        let body = json!({"type": kind, "members": {}});
+        api.post("/v1/channels", body).await.faults(&[("members", "invalid")]);
+    }
+}
+
+#[tokio::test]
+async fn events_and_keystrokes_are_told_and_not_kept() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let [jane] = users(&api, ["jane"]).await;
+    for kind in ["OPEN", "PUBLIC", "PRIVATE"] {
+        let channel = api.channel(kind, kind).await;
+        let address = format!("/v1/channels/{}", channel["id"]);
+        let (own, application) = (&channel["_links"]["self"], &channel["_links"]["application"]);
+        let store = server.store();
+        let before = store.read(|tx| events::latest(tx, 1)).await.expect("the events are read");
+        let event =
+            api.post(&format!("{address}/events"), json!({"type": "poll", "properties": {"a": [1]}})).await.ok();
+        let links = json!({"channel": own, "application": application});
+        assert_eq!(event, json!({"type": "poll", "properties": {"a": [1]}, "_links": links}));
+        let bare = api.post(&format!("{address}/events"), json!({"type": "poll"})).await.ok();
+        assert_eq!(bare["properties"], json!({}));
+        let body = json!({"keys": "Good mor", "user": {"username": "jane"}});
+        let keystrokes = api.post(&format!("{address}/keystrokes"), body).await.ok();
+        assert_eq!((&keystrokes["keys"], &keystrokes["username"]), (&json!("Good mor"), &json!("jane")));
+        assert_eq!(keystrokes["_links"]["user"]["href"], format!("{}/v1/applications/1/users/{jane}", server.url));
+
+        let recorded = store.read(move |tx| events::after(tx, 1, before, 10)).await.expect("the events are read");
+        let recorded: Vec<(&str, Value)> = recorded
+            .iter()
+            .map(|event| (event.kind.as_str(), serde_json::from_str(&event.resource(&server.url)).expect("JSON")))
+            .collect();
+        let expected = [("CHANNEL_EVENT_SENT", event), ("CHANNEL_EVENT_SENT", bare), ("KEYSTROKES_SENT", keystrokes)];
+        assert_eq!(recorded, expected);
+    }
+    api.post("/v1/channels/1/keystrokes", json!({"keys": "a", "user": {"id": 999}}))
+        .await
+        .faults(&[("user", "missing")]);
+    for (address, body) in [
+        ("events", json!({})),
+        ("events", json!({"type": ""})),
+        ("events", json!({"type": "a", "properties": []})),
+        ("keystrokes", json!({"keys": "a"})),
+        ("keystrokes", json!({"user": {"id": jane}})),
+    ] {
+        assert_eq!(api.post(&format!("/v1/channels/1/{address}"), body.clone()).await.status, 400, "{address} {body}");
+    }
+    assert_eq!(api.post("/v1/channels/999/events", json!({"type": "a"})).await.status, 404);
+    let body = json!({"keys": "a", "user": {"id": jane}});
+    assert_eq!(api.post("/v1/channels/999/keystrokes", body).await.status, 404);
 }

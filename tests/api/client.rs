@@ -5,7 +5,7 @@ use chatkitty_platform::generated::client::Error;
 use chatkitty_platform::generated::server::OPERATIONS;
 use chatkitty_platform::generated::wire::{
     ChannelResource, ChannelType, ChatUserType, CreateChannelResource, DeletedMessageResource, MessageResource,
-    ValidationErrorCode,
+    ReplyThreadResource, ValidationErrorCode,
 };
 use chatkitty_platform::session::TokenError;
 use chatkitty_platform::store::tokens;
@@ -303,6 +303,13 @@ async fn every_operation_can_be_called() {
     let picture: Vec<_> = picture.into_inner().try_collect().await.expect("a picture");
     assert!(String::from_utf8_lossy(&picture.concat()).contains("JD"));
 
+    let patch = read::<types::ChatUserPropertiesPatch>(json!({"presence": {"status": "AVAILABLE"}}));
+    assert_eq!(call!("updateUser", client.update_user().id(user.id).body(patch)).presence.status, "AVAILABLE");
+    let secret = read::<types::SecretResource>(json!({"secret": {"token": "5f0c1d2e"}}));
+    call!("setUserSecret", client.set_user_secret().id(user.id).name("crm").body(secret));
+    let found = call!("retrieveUserSecret", client.retrieve_user_secret().id(user.id).name("crm"));
+    assert_eq!(found.secret["token"], "5f0c1d2e");
+    call!("removeUserSecret", client.remove_user_secret().id(user.id).name("crm"));
     let external = json!({"url": "https://files.example.com/j", "name": "j", "contentType": "image/png", "size": 1});
     let external = read::<types::CreateExternalFileProperties>(external);
     let pictured = call!("updateUserDisplayPicture", client.update_user_display_picture().id(user.id).body(external));
@@ -320,6 +327,9 @@ async fn every_operation_can_be_called() {
         read::<CreateChannelResource>(json!({"type": "PUBLIC", "name": "lobby", "creator": {"username": "jdoe"}}));
     let channel = channel_id(&call!("createChannel", client.create_channel().body(body)));
     call!("retrieveChannel", client.retrieve_channel().id(channel));
+    let renamed = client.update_channel().id(channel).body_map(|body| body.display_name("The lobby".to_owned()));
+    let renamed = call!("updateChannel", renamed);
+    assert!(matches!(renamed, ChannelResource::Public(channel) if channel.display_name == "The lobby"));
     let found =
         call!("listChannels", client.list_channels().type_(ChannelType::Public).members(vec!["jdoe".to_owned()]));
     assert_eq!(found.page.total_elements, 1);
@@ -339,6 +349,43 @@ async fn every_operation_can_be_called() {
     call!("removeChannelModerator", client.remove_channel_moderator().id(channel).user_id(another));
     call!("removeChannelMember", client.remove_channel_member().id(channel).user_id(another));
 
+    let items = || read::<types::ChatUserImports>(json!([{"name": "gmurphy"}]));
+    let job = call!("importUsers", client.import_users().body(items()));
+    while client.retrieve_job().id(job.id).send().await.expect("the job").ended_time.is_none() {}
+    let job = call!("retrieveJob", client.retrieve_job().id(job.id));
+    assert_eq!((job.state.to_string(), job.progress.done), ("FINISHED".to_owned(), 1));
+    let report = call!("retrieveJobFile", client.retrieve_job_file().id(job.id));
+    let report: Vec<_> = report.into_inner().try_collect().await.expect("a report");
+    assert!(report.is_empty(), "nothing is wrong with the item");
+    let items = read::<types::ChannelImports>(json!([{"type": "PUBLIC", "name": "imported"}]));
+    assert_eq!(call!("importChannels", client.import_channels().body(items)).type_.to_string(), "CHANNEL_IMPORT");
+    let items = read::<types::ChannelMembershipImports>(json!([{"username": "gmurphy"}]));
+    call!("importChannelMembers", client.import_channel_members().id(channel).body(items));
+    call!("importMessages", client.import_messages().body(read::<types::MessageImports>(json!([]))));
+    call!("exportUserAnalytics", client.export_user_analytics());
+    let last = call!("exportMessageAnalytics", client.export_message_analytics());
+    // The jobs of an application run in their order; what follows is not to meet one under way.
+    while client.retrieve_job().id(last.id).send().await.expect("the job").ended_time.is_none() {}
+    assert_eq!(call!("listJobs", client.list_jobs().running(false)).page.total_elements, 6);
+    let body = read::<types::CreateChannelGenericEventResource>(json!({"type": "poll.opened"}));
+    assert_eq!(call!("sendChannelEvent", client.send_channel_event().id(channel).body(body)).type_, "poll.opened");
+    let body = json!({"keys": "Hel", "user": {"username": "jdoe"}});
+    let body = read::<types::CreateDelegatedReplyThreadKeystrokesResource>(body);
+    assert_eq!(
+        call!("sendChannelKeystrokes", client.send_channel_keystrokes().id(channel).body(body)).username,
+        "jdoe"
+    );
+    let none = call!("listChannelParticipants", client.list_channel_participants().id(channel)).page.total_elements;
+    assert_eq!(none, 0);
+    assert_eq!(call!("listUserSessions", client.list_user_sessions()).page.total_elements, 0);
+    assert_eq!(call!("listChatSessions", client.list_chat_sessions()).page.total_elements, 0);
+    let settings =
+        call!("retrieveAuthenticatedApplicationSettings", client.retrieve_authenticated_application_settings());
+    let body = read::<types::ApplicationSettingsProperties>(json!({"guestUsers": "DISABLED"}));
+    let changed = client.update_authenticated_application_settings().body(body);
+    let changed = call!("updateAuthenticatedApplicationSettings", changed);
+    assert_ne!(changed.guest_users, settings.guest_users);
+
     let sender = read::<types::UserReference>(json!({"id": user.id}));
     let text = client.send_channel_message().id(channel).body_map(|body| body.body("Hello".to_owned()).user(sender));
     let MessageResource::Text(message) = call!("sendChannelMessage", text) else { panic!("not a text of a user") };
@@ -347,8 +394,26 @@ async fn every_operation_can_be_called() {
     assert_eq!(call!("listChannelMessages", client.list_channel_messages().id(channel)).page.size, 1);
     assert_eq!(call!("listMessages", client.list_messages().start(message)).page.size, 1);
 
+    let replies = call!("retrieveMessageThread", client.retrieve_message_thread().id(message));
+    let ReplyThreadResource::Message(replies) = replies else { panic!("not the thread of a message: {replies:?}") };
+    let reply = client.send_thread_message().id(replies.id).body_map(|body| body.body("Hello to you".to_owned()));
+    assert!(matches!(call!("sendThreadMessage", reply), MessageResource::SystemText(_)));
+    assert_eq!(call!("listThreadMessages", client.list_thread_messages().id(replies.id)).page.size, 1);
+    let keys = read::<types::CreateDelegatedReplyThreadKeystrokesResource>(
+        json!({"keys": "Hel", "user": {"username": "jdoe"}}),
+    );
+    let typed = client.send_thread_keystrokes().id(replies.id).body(keys);
+    assert_eq!(call!("sendThreadKeystrokes", typed).username, "jdoe");
+    call!("retrieveThread", client.retrieve_thread().id(replies.id));
+    let edited = client.update_message().id(message).body_map(|body| body.body("Hello, all".to_owned()));
+    let MessageResource::Text(edited) = call!("updateMessage", edited) else { panic!("not a text of a user") };
+    assert_eq!((&*edited.body, edited.replies_count), ("Hello, all", Some(1)));
+    let receipts = call!("listMessageReadReceipts", client.list_message_read_receipts().id(message));
+    assert_eq!(receipts.page.total_elements, 0);
+
     let thread = call!("deleteMessage", client.delete_message().id(message));
     assert!(matches!(thread, DeletedMessageResource::Main(_)), "{thread:?}");
+    assert_eq!(call!("deleteMessages", client.delete_messages()).id, application.id);
     assert_eq!(call!("deleteChannel", client.delete_channel().id(channel)).id, application.id);
     assert_eq!(call!("deleteUser", client.delete_user().id(user.id)).id, application.id);
     call!("deleteApplication", client.delete_application().application_id("me"));

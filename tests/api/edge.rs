@@ -175,7 +175,7 @@ async fn another_method_is_answered_with_those_allowed() {
         (Method::PUT, "/v1/users", "GET, HEAD, OPTIONS, POST"),
         (Method::PATCH, "/v1/users/1", "DELETE, GET, HEAD, OPTIONS"),
         (Method::DELETE, "/v1", "GET, HEAD, OPTIONS"),
-        (Method::POST, "/v1/applications/me/messages", "GET, HEAD, OPTIONS"),
+        (Method::POST, "/v1/applications/me/messages", "DELETE, GET, HEAD, OPTIONS"),
         (Method::GET, "/oauth/token", "OPTIONS, POST"),
         (Method::HEAD, "/oauth/token", "OPTIONS, POST"),
         (Method::TRACE, "/v1", "GET, HEAD, OPTIONS"),

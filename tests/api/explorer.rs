@@ -40,6 +40,28 @@ async fn a_known_document_is_not_sent_again() {
     assert_eq!((again.status.as_u16(), &again.body), (304, &Value::Null));
 }
 
+/// What is kept for one host must not be given to another, however many there are.
+#[tokio::test]
+async fn each_host_gets_a_document_of_its_own() {
+    let server = Server::start().await;
+    let get = |host: String, tag: Option<String>| {
+        let request = server.stranger().request(Method::GET, "/openapi.json").header("host", host);
+        let request = tag.into_iter().fold(request, |request, tag| request.header("if-none-match", tag));
+        Answer::of(request)
+    };
+    let mut tags = std::collections::BTreeSet::new();
+    for number in (0..40).chain([39, 0, 30]) {
+        let host = format!("host-{number}.example.com");
+        let answer = get(host.clone(), None).await;
+        tags.insert(answer.header("etag").to_owned());
+        assert_eq!(answer.ok()["servers"][0]["url"], format!("http://{host}"));
+    }
+    assert_eq!(tags.len(), 40, "one tag for each host");
+    let first = get("host-0.example.com".to_owned(), None).await.header("etag").to_owned();
+    assert_eq!(get("host-0.example.com".to_owned(), Some(first.clone())).await.status, 304);
+    assert_eq!(get("host-1.example.com".to_owned(), Some(first)).await.status, 200);
+}
+
 #[tokio::test]
 async fn another_origin_may_read_the_document() {
     let server = Server::start().await;
@@ -93,6 +115,11 @@ async fn a_folder_takes_the_place_of_the_explorer_and_nothing_outside_of_it_is_s
     let explorer = folder.path().join("explorer");
     let server = Server::start_with(|config| config.explorer_dir = Some(explorer)).await;
     assert_eq!(server.stranger().get("/v1/explorer/index.html").await.body, "<title>Ours</title>");
+    // What is changed there is seen at once.
+    std::fs::write(folder.path().join("explorer/index.html"), "<title>New</title>").expect("a page");
+    assert_eq!(server.stranger().get("/v1/explorer/index.html").await.body, "<title>New</title>");
+    std::fs::write(folder.path().join("explorer/a file.txt"), "spaced").expect("a file");
+    assert_eq!(server.stranger().get("/v1/explorer/a%20file.txt").await.body, "spaced");
     for path in ["/v1/explorer/../secret.txt", "/v1/explorer/%2e%2e/secret.txt", "/v1/explorer/..%2Fsecret.txt"] {
         let answer = server.raw(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 40"), "{path}: {answer}");

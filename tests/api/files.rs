@@ -1,7 +1,7 @@
 //! Files: stored as they were sent, served so that no browser runs them, and gone with what they belong to.
 
 use crate::support::{Answer, Caller, Server};
-use chatkitty_platform::store::files;
+use chatkitty_platform::store::{files, leftovers};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ async fn noted(server: &Server) -> (Vec<String>, Vec<String>) {
 /// Asserts that nothing is stored but the files at these addresses, once what is removed beside the requests is gone.
 async fn only(server: &mut Server, urls: &[&str]) {
     let gone = async {
-        while noted(server).await.1 != [""; 0] {
+        while noted(server).await.1 != [""; 0] || server.store().read(leftovers::exist).await != Ok(false) {
             tokio::task::yield_now().await;
         }
     };
@@ -344,4 +344,93 @@ async fn files_outlast_the_server() {
     let again = Server::start_with(|config| config.database = server.database.clone()).await;
     let (bytes, _) = fetched(&again, &url.replace(&server.url, &again.url)).await;
     assert_eq!(bytes, PNG);
+}
+
+/// Sends a file as a message.
+async fn send(api: &Caller<'_>, address: &str, form: Form) -> Answer {
+    Answer::of(api.request(Method::POST, address).multipart(form)).await
+}
+
+#[tokio::test]
+async fn a_file_is_sent_as_a_message_and_goes_with_it() {
+    let mut server = Server::start().await;
+    let (url, message) = {
+        let api = server.application().await;
+        let (channel, user) = (api.channel("PUBLIC", "lobby").await, api.user("jdoe").await);
+        let address = format!("/v1/channels/{}/messages", channel["id"]);
+        let form = Form::new()
+            .text("username", "jdoe")
+            .text("groupTag", "meeting")
+            .text("properties", r#"{"page": 1}"#)
+            .part("file", part("Minutes", "minutes of the meeting.txt").mime_str("text/plain").unwrap());
+        let message = send(&api, &address, form).await.ok();
+        assert_eq!((&message["type"], &message["user"]["id"]), (&json!("FILE"), &user["id"]));
+        assert_eq!((&message["groupTag"], &message["properties"]), (&json!("meeting"), &json!({"page": 1})));
+        let file = &message["file"];
+        assert_eq!((&file["type"], &file["size"]), (&json!("HOSTED"), &json!(7)));
+        assert_eq!((&file["name"], &file["contentType"]), (&json!("minutes of the meeting.txt"), &json!("text/plain")));
+        let url = file["url"].as_str().expect("an address").to_owned();
+        assert_eq!(fetched(&server, &url).await.0, b"Minutes");
+        assert_eq!(api.get(&format!("/v1/messages/{}", message["id"])).await.ok(), message);
+        let found = api.get("/v1/messages?query=minutes").await.ok();
+        assert_eq!(found["_embedded"]["messages"], json!([message]));
+
+        let thread = api.get(message["_links"]["replies"]["href"].as_str().unwrap()).await.ok();
+        let address = format!("/v1/threads/{}/messages", thread["id"]);
+        let reply = send(&api, &address, Form::new().part("file", part("Reply", "reply.txt"))).await.ok();
+        assert_eq!((&reply["type"], &reply["nestedLevel"]), (&json!("SYSTEM_FILE"), &json!(1)));
+        let (owned, _) = noted(&server).await;
+        assert_eq!(owned.len(), 2);
+        (url, message)
+    };
+    {
+        let api = server.application().await;
+        // The reply and its file go along.
+        api.delete(&format!("/v1/messages/{}", message["id"])).await.ok();
+        assert_eq!(server.http.get(&url).send().await.expect("an answer").status(), 404);
+    }
+    only(&mut server, &[]).await;
+}
+
+#[tokio::test]
+async fn files_of_messages_go_with_channels_users_and_all_messages() {
+    let mut server = Server::start().await;
+    {
+        let api = server.application().await;
+        let (first, second) = (api.channel("PUBLIC", "first").await, api.channel("PUBLIC", "second").await);
+        let user = api.user("jdoe").await;
+        let address = |channel: &Value| format!("/v1/channels/{}/messages", channel["id"]);
+        let file = || Form::new().part("file", part("bytes", "a.bin"));
+        send(&api, &address(&first), file()).await.ok();
+        send(&api, &address(&second), file().text("username", "jdoe")).await.ok();
+        send(&api, &address(&second), file()).await.ok();
+        api.delete(&format!("/v1/channels/{}", first["id"])).await.ok();
+        api.delete(&format!("/v1/users/{}", user["id"])).await.ok();
+        assert_eq!(noted(&server).await.0.len(), 1);
+        api.delete("/v1/messages").await.ok();
+    }
+    only(&mut server, &[]).await;
+}
+
+#[tokio::test]
+async fn a_file_message_that_is_refused_leaves_no_file() {
+    let mut server = Server::start().await;
+    {
+        let api = server.application().await;
+        let (channel, open) = (api.channel("PUBLIC", "lobby").await, api.channel("OPEN", "stream").await);
+        let address = format!("/v1/channels/{}/messages", channel["id"]);
+        let file = || Form::new().part("file", part("bytes", "a.bin"));
+        send(&api, &address, Form::new().text("username", "jdoe")).await.faults(&[("file", "missing_field")]);
+        send(&api, &address, file().text("username", "nobody")).await.faults(&[("username", "missing")]);
+        for properties in ["x", "[1]", "\"{}\"", format!("{}1{}", "{\"a\":".repeat(101), "}".repeat(101)).as_str()] {
+            let answer = send(&api, &address, file().text("properties", properties.to_owned())).await;
+            answer.faults(&[("properties", "invalid")]);
+        }
+        let stream = format!("/v1/channels/{}/messages", open["id"]);
+        send(&api, &stream, file()).await.faults(&[("file", "unprocessable")]);
+        assert_eq!(send(&api, "/v1/channels/999/messages", file()).await.status, 404);
+        assert_eq!(send(&api, "/v1/threads/999/messages", file()).await.status, 404);
+        assert_eq!(api.get("/v1/messages").await.ok()["_embedded"]["messages"], json!([]));
+    }
+    only(&mut server, &[]).await;
 }

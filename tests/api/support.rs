@@ -4,10 +4,12 @@ use chatkitty_platform::auth::Secret;
 use chatkitty_platform::config::Config;
 use chatkitty_platform::server::{Running, start};
 use chatkitty_platform::store::Store;
-use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -156,6 +158,52 @@ impl Caller<'_> {
         Answer::of(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// Sends items as a file to an import, and gives the job when it has ended.
+    pub async fn import(&self, path: &str, items: &Value) -> Value {
+        self.import_text(path, &items.to_string()).await
+    }
+
+    /// Sends any text as a file to an import, and gives the job when it has ended.
+    pub async fn import_text(&self, path: &str, text: &str) -> Value {
+        let file = Part::text(text.to_owned()).file_name("items.json");
+        let answer = Answer::of(self.request(Method::POST, path).multipart(Form::new().part("file", file))).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        self.ended(&answer.body).await
+    }
+
+    /// Follows a job to its end.
+    pub async fn ended(&self, job: &Value) -> Value {
+        let (path, patience) = (format!("/v1/jobs/{}", job["id"]), Instant::now() + Duration::from_secs(60));
+        loop {
+            let job = self.get(&path).await.ok();
+            if job.get("endedTime").is_some() {
+                return job;
+            }
+            assert!(Instant::now() < patience, "the job runs on and on: {job}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// The lines of the file that a job has left.
+    pub async fn lines(&self, job: &Value) -> Vec<Value> {
+        let file = job["file"].as_str().unwrap_or_else(|| panic!("no file in {job}"));
+        let answer = self.get(file).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/jsonl"), "{answer:?}");
+        let text = answer.body.as_str().unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// Sends a merge patch under the name that clients of this API give it.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("content-type", "application/json+merge-patch");
+        Answer::of(request.body(body.to_string())).await
+    }
+
+    /// Puts JSON at an address.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).json(&body)).await
+    }
+
     /// Creates a user and gives its resource.
     pub async fn user(&self, name: &str) -> Value {
         self.post("/v1/users", json!({"name": name})).await.ok()
@@ -175,6 +223,12 @@ impl Caller<'_> {
     pub async fn message(&self, channel: &Value, body: &str) -> Value {
         self.post(&format!("/v1/channels/{}/messages", channel["id"]), json!({"body": body})).await.ok()
     }
+
+    /// Replies to a message as the system and gives the reply.
+    pub async fn reply(&self, message: &Value, body: &str) -> Value {
+        let thread = self.get(message["_links"]["replies"]["href"].as_str().expect("a link to the replies")).await.ok();
+        self.post(&format!("/v1/threads/{}/messages", thread["id"]), json!({"body": body})).await.ok()
+    }
 }
 
 /// What came back.
@@ -182,7 +236,7 @@ impl Caller<'_> {
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// The body as JSON; text that is not JSON as a string; nothing as null.
+    /// The body as JSON; text of another type, or that is not JSON, as a string; nothing as null.
     pub body: Value,
 }
 
@@ -193,6 +247,8 @@ impl Answer {
         let text = response.text().await.expect("a whole body");
         let body = match text.as_str() {
             "" => Value::Null,
+            // Lines of JSON are none of them the body.
+            text if headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/jsonl") => text.into(),
             text => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
         };
         Answer { status, headers, body }

@@ -67,6 +67,32 @@ export async function withPage(browser, options, story) {
   }
 }
 
+/** How people look at a page. */
+export const LOOKS = {
+  light: { colorScheme: 'light' },
+  dark: { colorScheme: 'dark' },
+  phone: { colorScheme: 'dark', viewport: { width: 360, height: 740 }, hasTouch: true },
+};
+
+/** Looks at a state: axe finds nothing, nothing is wider than the window, and a picture is kept if asked for. */
+export async function look(page, state) {
+  await checkAccessibility(page);
+  await checkWidth(page, state);
+  await keep(page, state);
+}
+
+/** Fails if the page has to be moved sideways. */
+export async function checkWidth(page, state) {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(overflow <= 0, `${state}: the page is ${overflow} pixels wider than the window`);
+}
+
+/** Keeps a picture of the page if asked for. */
+export async function keep(page, state) {
+  if (process.env.SCREENSHOTS)
+    await page.screenshot({ path: `${process.env.SCREENSHOTS}/${state.replaceAll(/[ /]/g, '-')}.png`, fullPage: true });
+}
+
 /** Fails on every finding of axe, naming the element and the mend. */
 export async function checkAccessibility(page) {
   const { violations } = await new AxeBuilder({ page }).analyze();

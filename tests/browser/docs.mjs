@@ -3,11 +3,18 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { BASE, CLIENT_ID, CLIENT_SECRET, launch, withPage } from './browser.mjs';
+import { BASE, CLIENT_ID, CLIENT_SECRET, LOOKS, checkWidth, keep, launch, withPage } from './browser.mjs';
 
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
+
+async function authorize(page, secret) {
+  await page.locator('.auth-wrapper .authorize').first().click();
+  await page.locator('input[id^="client_id"]').fill(CLIENT_ID);
+  await page.locator('input[id^="client_secret"]').fill(secret);
+  await page.locator('.auth-btn-wrapper button.authorize').click();
+}
 
 test('the documentation signs in and sends a request', () =>
   withPage(browser, {}, async (page) => {
@@ -19,10 +26,7 @@ test('the documentation signs in and sends a request', () =>
     await page.locator('.opblock').first().waitFor();
     assert.equal(await page.locator('.opblock').count(), operations.length);
 
-    await page.locator('.auth-wrapper .authorize').first().click();
-    await page.locator('input[id^="client_id"]').fill(CLIENT_ID);
-    await page.locator('input[id^="client_secret"]').fill(CLIENT_SECRET);
-    await page.locator('.auth-btn-wrapper button.authorize').click();
+    await authorize(page, CLIENT_SECRET);
     await page.locator('.auth-btn-wrapper button', { hasText: 'Logout' }).waitFor();
     await page.locator('.auth-btn-wrapper .btn-done').click();
 
@@ -34,3 +38,26 @@ test('the documentation signs in and sends a request', () =>
     await status.waitFor();
     assert.match(await status.innerText(), /^200/);
   }));
+
+test('a wrong secret is answered with a sentence, and with no dialog of the browser', () =>
+  withPage(browser, {}, async (page) => {
+    await page.goto(`${BASE}/docs`);
+    const answered = page.waitForResponse(`${BASE}/oauth/token`);
+    await authorize(page, `not ${CLIENT_SECRET}`);
+    await page.locator('.auth-container .errors').getByText('no application has these credentials').waitFor();
+    const answer = await answered;
+    assert.equal(answer.status(), 401);
+    // A browser that nobody watches raises no dialog; this header is what makes the others do so.
+    assert.equal(await answer.headerValue('www-authenticate'), null);
+    await keep(page, 'docs wrong secret');
+  }));
+
+for (const [look, options] of Object.entries(LOOKS)) {
+  test(`the documentation fits the window (${look})`, () =>
+    withPage(browser, options, async (page) => {
+      await page.goto(`${BASE}/docs`);
+      await page.locator('.opblock').first().waitFor();
+      await checkWidth(page, 'docs');
+      await keep(page, `${look} docs`);
+    }));
+}

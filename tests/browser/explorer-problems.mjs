@@ -90,6 +90,48 @@ story('a server that cannot be reached is said to be so, and can be tried again'
   await outcome(page, 200);
 });
 
+story('a server that goes away while signing in or filling in a form is said to be so', {}, async (page, context) => {
+  const dialog = page.getByRole('dialog');
+  await page.goto(SEED_LINK);
+  await press(page, 'Sign in and repeat');
+  await page.getByLabel('Client ID').fill(CLIENT_ID);
+  await page.getByLabel('Client secret').fill(CLIENT_SECRET);
+  await context.setOffline(true);
+  await page.keyboard.press('Enter');
+  await dialog.getByText(`The server at ${BASE} does not answer`).waitFor();
+  await context.setOffline(false);
+  await page.keyboard.press('Enter');
+  await outcome(page, 200, 'GET /v1/applications/me');
+
+  const name = newName();
+  await press(page, 'POST users');
+  await dialog.locator('[name="name"]').fill(name);
+  await context.setOffline(true);
+  await page.keyboard.press('Enter');
+  await dialog.getByText(`The server at ${BASE} does not answer`).waitFor();
+  await look(page, 'unreachable form');
+  await context.setOffline(false);
+  await page.keyboard.press('Enter');
+  await outcome(page, 200, 'POST /v1/');
+  assert.ok((await page.locator('pre.json').last().textContent()).includes(name), 'nothing that was filled in is lost');
+});
+
+for (const [fragment, sentence] of Object.entries({
+  '#nonsense': 'It names no address',
+  '#uri=': 'Nothing follows',
+  '#hkey0=a%20b&hval0=c&uri=/v1': 'is no header that can be sent',
+  '#uri=javascript:alert(1)': 'is no address of a web server',
+})) {
+  story(`the fragment ${fragment} is said to be damaged`, {}, async (page) => {
+    await page.goto(EXPLORER + fragment);
+    await page.getByRole('heading', { name: 'This link is damaged' }).waitFor();
+    await page.getByRole('main').getByText(sentence).waitFor();
+    // A link on the page, or one that is typed over the address, mends it.
+    await page.goto(`${EXPLORER}#uri=/health/ready`);
+    await outcome(page, 200, 'GET /health/ready');
+  });
+}
+
 story('another host is neither asked nor told the token', {}, async (page) => {
   await page.goto(`${EXPLORER}#hkey0=Authorization&hval0=Bearer%20secret&uri=https://elsewhere.example/v1`);
   await page.getByRole('main').getByText('https://elsewhere.example is another server').waitFor();

@@ -1,8 +1,9 @@
 // The steps of the explorer's stories.
 
-import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
-import { BASE, CLIENT_ID, CLIENT_SECRET, checkAccessibility, launch, withPage } from './browser.mjs';
+import { BASE, CLIENT_ID, CLIENT_SECRET, launch, withPage } from './browser.mjs';
+
+export { look } from './browser.mjs';
 
 export const EXPLORER = `${BASE}/v1/explorer/index.html`;
 export const SEED_LINK = `${EXPLORER}#hkey0=Content-Type&hval0=application/json&uri=/v1/applications/me`;
@@ -35,15 +36,6 @@ export const follow = (page, relation) =>
     .last()
     .click();
 export const press = (page, name) => page.getByRole('button', { name, exact: true }).first().click();
-
-/** Looks at a state: axe finds nothing, nothing is wider than the window, and a picture is kept if asked for. */
-export async function look(page, state) {
-  await checkAccessibility(page);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(overflow <= 0, `${state}: the page is ${overflow} pixels wider than the window`);
-  if (process.env.SCREENSHOTS)
-    await page.screenshot({ path: `${process.env.SCREENSHOTS}/${state.replaceAll(' ', '-')}.png`, fullPage: true });
-}
 
 /** A resource that no server has: what `answer({ method, body })` returns for it. */
 export const pretend = (page, answer) =>

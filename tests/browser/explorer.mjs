@@ -4,16 +4,13 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { BASE, CLIENT_ID, CLIENT_SECRET, accessToken } from './browser.mjs';
+import { BASE, CLIENT_ID, CLIENT_SECRET, LOOKS, accessToken } from './browser.mjs';
 import './explorer-forms.mjs';
 import './explorer-problems.mjs';
+import './explorer-relations.mjs';
 import { EXPLORER, SEED_LINK, follow, look, newName, outcome, press, signIn, story } from './explorer-steps.mjs';
 
-for (const [look_, options] of Object.entries({
-  light: { colorScheme: 'light' },
-  dark: { colorScheme: 'dark' },
-  phone: { colorScheme: 'dark', viewport: { width: 360, height: 740 }, hasTouch: true },
-})) {
+for (const [look_, options] of Object.entries(LOOKS)) {
   story(`a user is created by a form, followed to the channels and deleted (${look_})`, options, async (page) => {
     const name = newName();
     await page.goto(SEED_LINK);

@@ -2,7 +2,7 @@
 
 use crate::diagnostics::Diagnostics;
 use crate::model::Api;
-use crate::projection::{Projection, projection};
+use crate::projection::{Projection, projection, restore_names};
 use crate::text::{Files, source};
 use crate::tokens::{self, Types};
 use crate::{check, parse, types};
@@ -76,7 +76,7 @@ pub fn generate(api: &Api, settings: &Settings) -> Result<Files, Error> {
 }
 
 fn files(api: &Api, settings: &Settings) -> Result<Files, Error> {
-    let Projection { document, unions, enums, .. } = projection(api);
+    let Projection { document, unions, enums, renamed, .. } = projection(api);
     let is_wire = |name: &str| unions.iter().any(|one| one.name == name) || enums.iter().any(|one| one.name == name);
     let path = |text: String| syn::parse_str::<syn::Path>(&text).map_err(|_| Error(format!("`{text}` is not a path")));
     let types = Types {
@@ -104,7 +104,9 @@ fn files(api: &Api, settings: &Settings) -> Result<Files, Error> {
         let wire = &types.wire;
         let replaced: Vec<&str> =
             unions.iter().map(|one| &*one.name).chain(enums.iter().map(|one| &*one.name)).collect();
-        add("types.rs", types::module(&document, &replaced, &quote!(#wire).to_string().replace(' ', ""))?)?;
+        let types = types::module(&document, &replaced, &quote!(#wire).to_string().replace(' ', ""))?;
+        let types = restore_names(types, &renamed);
+        add("types.rs", types.map_err(|error| Error(format!("types.rs is not Rust: {error}")))?)?;
         modules.insert(1, "types");
     }
     let modules: Vec<String> =

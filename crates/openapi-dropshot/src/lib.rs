@@ -29,6 +29,6 @@ pub mod runtime;
 pub use {
     diagnostics::{Diagnostic, Diagnostics, Place},
     generate::{Error, Settings, TypesFrom, generate, read},
-    projection::{OpenEnum, Projection, Union, projection},
+    projection::{OpenEnum, Projection, Renamed, Union, projection, restore_names},
     text::Files,
 };

@@ -6,12 +6,15 @@
 //! - unions with a discriminator and string enums are listed apart ([`Union`], [`OpenEnum`]): typify would try the
 //!   variants one by one, and both would break a client at the first value it does not know;
 //! - properties that only answers carry are not required where a schema serves requests too;
+//! - a property with `x-rust-name` is called so; [`restore_names`] gives the code its name on the wire back;
 //! - a property that can have but one value gets it as its default, so that builders need not name it;
 //! - `+json` media types become `application/json`, one request media type stays, operations that only take multipart
 //!   leave, and all errors of an operation become one type: progenitor panics on the rest.
 
 use crate::model::{Api, Encoding, Operation, Payload};
 use crate::tokens::schema::requested;
+use proc_macro2::TokenStream;
+use quote::ToTokens;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -29,6 +32,17 @@ pub struct Projection {
     pub enums: Vec<OpenEnum>,
     /// The ids of operations that progenitor cannot make, to be handwritten.
     pub omitted: Vec<String>,
+    /// Properties that are called otherwise in Rust; see [`restore_names`].
+    pub renamed: Vec<Renamed>,
+}
+
+/// A property that is called otherwise in Rust, by its `x-rust-name`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Renamed {
+    /// The property's name.
+    pub name: String,
+    /// The field's name.
+    pub rust_name: String,
 }
 
 /// A union that is told apart by a property.
@@ -96,6 +110,10 @@ pub fn projection(api: &Api) -> Projection {
         }
         simplify(schema);
     }
+    let mut renamed = BTreeSet::new();
+    for (_, schema) in children(&mut document, "/components/schemas") {
+        rename(schema, &mut renamed);
+    }
     for (_, parameter) in children(&mut document, "/components/parameters") {
         parameter.get_mut("schema").into_iter().for_each(simplify);
     }
@@ -106,7 +124,79 @@ pub fn projection(api: &Api) -> Projection {
     }
     prune(&mut document);
     fences(&mut document);
-    Projection { document, unions, enums, omitted }
+    Projection { document, unions, enums, omitted, renamed: renamed.into_iter().collect() }
+}
+
+/// Gives the types that were made of a projection the names that its renamed properties have on the wire.
+///
+/// # Errors
+/// When the code is not a Rust file.
+pub fn restore_names(code: TokenStream, renamed: &[Renamed]) -> syn::Result<TokenStream> {
+    if renamed.is_empty() {
+        return Ok(code);
+    }
+    let mut file: syn::File = syn::parse2(code)?;
+    restore(&mut file.items, renamed);
+    Ok(file.into_token_stream())
+}
+
+fn restore(items: &mut [syn::Item], renamed: &[Renamed]) {
+    for item in items {
+        match item {
+            syn::Item::Mod(module) => {
+                if let Some((_, items)) = &mut module.content {
+                    restore(items, renamed);
+                }
+            }
+            // Builders have the same fields and are not sent.
+            syn::Item::Struct(item) if item.attrs.iter().any(derives_serialize) => {
+                for field in &mut item.fields {
+                    let is_field = |one: &&Renamed| field.ident.as_ref().is_some_and(|name| *name == one.rust_name);
+                    if let Some(Renamed { name, .. }) = renamed.iter().find(is_field) {
+                        field.attrs.push(syn::parse_quote!(#[serde(rename = #name)]));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn derives_serialize(attribute: &syn::Attribute) -> bool {
+    attribute.path().is_ident("derive") && attribute.meta.to_token_stream().to_string().contains("Serialize")
+}
+
+/// Calls properties by their `x-rust-name`.
+fn rename(schema: &mut Value, renamed: &mut BTreeSet<Renamed>) {
+    let Some(object) = schema.as_object_mut() else { return };
+    let mut own = Vec::new();
+    for (name, property) in object.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        rename(property, renamed);
+        if let Some(Value::String(rust_name)) = property.as_object_mut().and_then(|map| map.remove("x-rust-name")) {
+            own.push(Renamed { name: name.clone(), rust_name });
+        }
+    }
+    for Renamed { name, rust_name } in &own {
+        if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut)
+            && let Some(property) = properties.remove(name)
+        {
+            properties.insert(rust_name.clone(), property);
+        }
+        for required in object.get_mut("required").and_then(Value::as_array_mut).into_iter().flatten() {
+            if required == name {
+                *required = Value::String(rust_name.clone());
+            }
+        }
+    }
+    renamed.extend(own);
+    for list in ["allOf", "oneOf", "anyOf"] {
+        for part in object.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            rename(part, renamed);
+        }
+    }
+    for one in ["items", "additionalProperties"] {
+        object.get_mut(one).into_iter().for_each(|part| rename(part, renamed));
+    }
 }
 
 /// The name of the one schema of all errors, made a union where there are several.
@@ -139,7 +229,8 @@ fn project_operation(document: &mut Value, operation: &Operation, error: Option<
             return;
         };
         let (name, schema) = match (kept.encoding, &kept.schema) {
-            (Encoding::Json, Some(schema)) => ("application/json", reference(schema)),
+            // A client has the whole body at hand, so a streamed one is JSON like any other to it.
+            (Encoding::Json | Encoding::Bytes, Some(schema)) => ("application/json", reference(schema)),
             (Encoding::Form, Some(schema)) => ("application/x-www-form-urlencoded", reference(schema)),
             _ => ("application/octet-stream", json!({"type": "string", "format": "binary"})),
         };

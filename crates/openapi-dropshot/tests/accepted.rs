@@ -15,8 +15,8 @@ macro_rules! documents {
 documents! {
     all_of any_of arrays bytes_body components defaults deprecated descriptions empty_answer enums errors form
     formats head header_parameters json_kin maps multipart_file nullable numbers one_of path_aliases
-    path_parameters query_parameters read_only recursive reserved_words security tagged_union text_answer
-    two_bodies two_tags
+    path_parameters query_parameters read_only recursive reserved_words rust_names security streamed_json tagged_union
+    text_answer two_bodies two_tags
 }
 
 #[test]
@@ -29,4 +29,13 @@ fn every_document_is_compiled() {
         .collect();
     names.sort();
     assert_eq!(names, COMPILED, "name every document of tests/accepted in `documents!` of tests/accepted.rs, in order");
+}
+
+#[test]
+fn a_property_keeps_its_name_on_the_wire_whatever_its_field_is_called() {
+    let text = r#"{"links":["a"],"_links":["b"]}"#;
+    let thing: accepted::rust_names::types::Thing = serde_json::from_str(text).expect("a thing");
+    assert_eq!((&*thing.body_links[0], &*thing.links[0]), ("a", "b"));
+    // Fields are written in the order of their Rust names.
+    assert_eq!(serde_json::to_string(&thing).expect("JSON"), text);
 }

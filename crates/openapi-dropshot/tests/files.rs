@@ -86,6 +86,18 @@ fn a_document_with_a_fault_leaves_the_folder_as_it_was() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_leaves_the_others_as_they_were() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    bring_up_to_date(DOCUMENT, folder.path()).expect("the document is sound");
+    // A folder where the second of two files has to be written.
+    fs::create_dir(folder.path().join("server/big_things.rs.new")).expect("a folder can be made");
+    let before = contents(folder.path());
+    let edited = DOCUMENT.replace("Heavy ones.", "Heavier ones.");
+    bring_up_to_date(&edited, folder.path()).expect_err("a folder is in the way");
+    assert_eq!(contents(folder.path()), before);
+}
+
+#[test]
 fn what_no_longer_follows_from_the_document_is_removed() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     bring_up_to_date(DOCUMENT, folder.path()).expect("the document is sound");

@@ -56,6 +56,7 @@ pub(crate) fn generate(api: &Api) -> Result<Files, Error> {
 fn client(projection: &Projection) -> Result<String, Box<dyn StdError>> {
     let document: openapiv3::OpenAPI = serde_json::from_value(projection.document.clone())?;
     let tokens = Generator::new(&told(projection)?).generate_tokens(&document)?;
+    let tokens = openapi_dropshot::restore_names(tokens, &projection.renamed)?;
     Ok(prettyplease::unparse(&syn::parse2(tokens)?))
 }
 

@@ -37,6 +37,27 @@ export const confirmDelete = (path) =>
     ),
   ]);
 
+/** Shows another page of this server. */
+export const showPage = (title, address) =>
+  ask(title, (close) => {
+    const frame = element('iframe', { src: address, title });
+    frame.addEventListener('load', () => {
+      const page = frame.contentDocument;
+      // It has no code of its own to follow the button for light and dark, and keys that it gets do not get here.
+      const { theme } = document.documentElement.dataset;
+      if (page && theme) page.documentElement.dataset.theme = theme;
+      page?.addEventListener('keydown', ({ key }) => key === 'Escape' && close());
+    });
+    return [
+      frame,
+      element(
+        'div',
+        { class: 'buttons' },
+        button('Close', () => close(), { class: 'strong', autofocus: true }),
+      ),
+    ];
+  });
+
 /** Asks for client credentials until they are right; true once signed in. */
 export const askForCredentials = () =>
   ask('Sign in', (close) => {

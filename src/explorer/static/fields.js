@@ -34,7 +34,7 @@ export function buildField(property) {
   const { prompt, name, required, type } = property;
   // A whole sentence is an explanation; a caption is a few words.
   const explains = /[.!?]\s*$/.test(prompt ?? '');
-  const hint = explains && element('p', { class: 'hint', id: newId('hint') }, prompt);
+  const hint = explains && element('p', { class: 'hint', id: newId('hint') }, withCode(prompt));
   const caption = [
     explains ? name : (prompt ?? name),
     required ? ' (required)' : '',
@@ -57,6 +57,10 @@ export function buildField(property) {
     },
   };
 }
+
+/** A sentence whose names stand in backticks, as descriptions in Markdown have them. */
+const withCode = (text) =>
+  text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? element('code', {}, part) : part));
 
 /** What is typed. `json` is our own type, for objects and lists; explorers that do not know it show a text field. */
 function entry({ name, type = 'text', value, required, readOnly, regex, multi, ...rest }) {

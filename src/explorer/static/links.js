@@ -1,7 +1,9 @@
 // The links of a resource: where they lead, and what can be done there.
 
+import { showPage } from './dialogs.js';
 import { button, element } from './element.js';
 import { allowedMethods } from './http.js';
+import { relationPages } from './relations.js';
 import { expand, isTemplate } from './templates.js';
 
 /** A table of `_links`, or nothing. */
@@ -13,13 +15,7 @@ export function linksTable(resource, base, label, actions) {
     element(
       'tr',
       {},
-      element(
-        'th',
-        { scope: 'row' },
-        link.documentation
-          ? element('a', { href: link.documentation, target: '_blank', rel: 'noreferrer' }, link.relation)
-          : link.relation,
-      ),
+      relationCell(link),
       hasTitles && element('td', { class: 'title' }, link.title),
       element('td', { class: 'where' }, anchor(link.address, shorten(link.address), actions)),
       element('td', {}, methodButtons(link.address, link.relation, actions)),
@@ -41,6 +37,28 @@ export function linksTable(resource, base, label, actions) {
     ),
     element('tbody', {}, rows),
   );
+}
+
+/** The name of a relation. It leads to what a curie says of it, else to the server's own page about it. */
+function relationCell({ relation, documentation }) {
+  const cell = element('th', { scope: 'row' }, relation);
+  const show = (page) => page && cell.replaceChildren(documentationLink(relation, page));
+  if (documentation) show(documentation);
+  else relationPages().then((pages) => show(pages[relation]));
+  return cell;
+}
+
+function documentationLink(relation, page) {
+  const link = element('a', { href: page, target: '_blank', rel: 'noreferrer' }, relation);
+  // A page of this server is shown here, unless the reader asks for a tab; others do not let themselves be framed.
+  if (!isForeign(page)) {
+    link.addEventListener('click', (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      showPage(`The relation ${relation}`, page);
+    });
+  }
+  return link;
 }
 
 /** A button for GET, and one for every other method as soon as the server has named them. */

@@ -9,6 +9,7 @@ import { record } from './history.js';
 import { request, send, Unanswered } from './http.js';
 import { shorten } from './links.js';
 import { explain } from './problems.js';
+import { relationPages } from './relations.js';
 import { session, signOut, takeToken } from './session.js';
 import { isTemplate } from './templates.js';
 import { answerView, notice } from './view.js';
@@ -236,6 +237,11 @@ document.addEventListener('click', (event) => {
 document.querySelector('.skip').addEventListener('click', (event) => {
   event.preventDefault();
   page.answer.focus();
+});
+
+// A server without documentation has nothing to show there.
+relationPages().then((pages) => {
+  document.querySelector('nav a[href="/docs"]').hidden = Object.keys(pages).length === 0;
 });
 
 addEventListener('hashchange', () => {

@@ -23,6 +23,8 @@ pub(super) struct BodyExample {
     pub(super) media: &'static str,
     pub(super) schema: &'static Value,
     pub(super) value: &'static Value,
+    /// Whether what it holds is judged after the request was answered.
+    pub(super) streamed: bool,
 }
 
 pub(super) fn document() -> &'static Value {
@@ -147,13 +149,18 @@ impl Operation {
         for (media, content) in
             self.json.get("requestBody").into_iter().flat_map(|body| members(&resolve(body)["content"]))
         {
-            let (schema, before) = (&content["schema"], found.len());
+            let (schema, streamed, before) = (&content["schema"], content["x-stream"] == true, found.len());
             for (name, example) in members(&content["examples"]) {
-                found.push(BodyExample { name, media, schema, value: &resolve(example)["value"] });
+                found.push(BodyExample { name, media, schema, value: &resolve(example)["value"], streamed });
             }
             assert!(found.len() > before, "{}: {media} has no example; the walk needs one to start from", self.id);
         }
         found
+    }
+
+    /// The examples of bodies that are held against their schemas before the request is answered.
+    pub(super) fn checked_examples(&self) -> Vec<BodyExample> {
+        self.body_examples().into_iter().filter(|example| !example.streamed).collect()
     }
 
     pub(super) fn has_body(&self) -> bool {

@@ -3,11 +3,13 @@
 use super::document::resolve;
 use super::world::World;
 use crate::support::{Answer, Caller};
+use chatkitty_platform::explorer::relations::PAGES;
 use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Every address that an answer leads to: those of its links, and those that are given as text.
+/// Every address that an answer leads to: those of its links, those where its relations are documented, and those that
+/// are given as text.
 fn addresses(body: &Value, found: &mut BTreeSet<String>) {
     match body {
         Value::Object(map) => {
@@ -16,6 +18,7 @@ fn addresses(body: &Value, found: &mut BTreeSet<String>) {
                     // A template with nothing filled in is an address too.
                     Some(href) if name == "href" => found.extend(href.split('{').next().map(str::to_owned)),
                     Some(url) if name.ends_with("Url") => found.extend([url.to_owned()]),
+                    _ if name == "curies" => found.extend(documentation(value, map.keys())),
                     _ => addresses(value, found),
                 }
             }
@@ -23,6 +26,17 @@ fn addresses(body: &Value, found: &mut BTreeSet<String>) {
         Value::Array(items) => items.iter().for_each(|item| addresses(item, found)),
         _ => {}
     }
+}
+
+/// Where the curies say that these relations are documented.
+fn documentation<'r>(curies: &Value, relations: impl Iterator<Item = &'r String>) -> Vec<String> {
+    let prefixed = relations.filter_map(|relation| relation.split_once(':'));
+    let pages = prefixed.map(|(prefix, rest)| {
+        let curie = curies.as_array().into_iter().flatten().find(|curie| curie["name"] == prefix);
+        let href = curie.and_then(|curie| curie["href"].as_str());
+        href.unwrap_or_else(|| panic!("no curie for `{prefix}:{rest}` in {curies}")).replace("{rel}", rest)
+    });
+    pages.collect()
 }
 
 #[tokio::test]
@@ -67,6 +81,10 @@ fn every_address_in_an_example_is_one_of_the_document() {
     let server = document["servers"][0]["url"].as_str().expect("an absolute server");
     let templates: Vec<&str> = super::document::members(&document["paths"]).map(|(path, _)| path).collect();
     let declared = |path: &str| {
+        // A page for people, and no operation.
+        if path.starts_with(PAGES) {
+            return true;
+        }
         let path = path.split('?').next().unwrap_or_default();
         let below = path.strip_prefix("/v1/applications/").and_then(|rest| rest.split_once('/'));
         let path = below.map_or(path.to_owned(), |(_, rest)| format!("/v1/{rest}"));

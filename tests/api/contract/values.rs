@@ -181,8 +181,16 @@ pub(super) fn sample(schema: &'static Value, number: usize) -> Value {
         Some("array") => distinct(schema, schema["minItems"].as_u64().unwrap_or(0) as usize),
         Some("string") => {
             let valid = validator(schema, Extras::Allowed);
-            let seeds =
-                ["jdoe", "https://files.example.com/a", "text/plain", "id", "me", "read:user", "2026-01-15T09:30:00Z"];
+            let seeds = [
+                "jdoe",
+                "https://files.example.com/a",
+                "text/plain",
+                "id",
+                "createdTime",
+                "me",
+                "read:user",
+                "2026-01-15T09:30:00Z",
+            ];
             let numbered = seeds.iter().filter(|_| number > 0).map(|seed| format!("{seed}{number}"));
             let key = format!("{number:032}");
             let plain = seeds.iter().map(|seed| (*seed).to_owned());

@@ -157,11 +157,15 @@ impl Worlds {
 async fn populate(caller: &Caller<'_>, left_out: Option<&str>) -> Ids {
     let id = |resource: &Value| resource["id"].as_i64().unwrap_or_else(|| panic!("no id in {resource}"));
     let mut ids = Ids::from([("applications", id(&caller.get("/v1/application").await.ok()))]);
+    // Two items that cannot be imported, so that there is a report and nothing else.
+    ids.insert("jobs", id(&caller.import("/v1/imports/users", &json!([{}, {}])).await));
     if left_out != Some("users") {
         // The names that the examples of the document use.
         ids.insert("users", id(&caller.user("jdoe").await));
         caller.user("asmith").await;
         hosted_file(caller, &ids).await;
+        let secret = format!("/v1/users/{}/secrets/crm-token", ids["users"]);
+        caller.put(&secret, json!({"secret": {"token": "5f0c1d2e"}})).await.ok();
     }
     if left_out != Some("channels") {
         let channel = caller.channel("PUBLIC", "fixtures").await;
@@ -174,6 +178,10 @@ async fn populate(caller: &Caller<'_>, left_out: Option<&str>) -> Ids {
                 ids.insert("moderators", user);
             }
         }
+        // A channel has its thread from the start, but only messages lead to it.
+        let message = caller.message(&channel, "Hello").await;
+        let thread = caller.delete(&format!("/v1/messages/{}", message["id"])).await.ok();
+        ids.insert("threads", id(&thread));
         if left_out != Some("messages") {
             ids.insert("messages", id(&caller.message(&channel, "Hello").await));
         }

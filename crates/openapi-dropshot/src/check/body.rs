@@ -57,7 +57,7 @@ impl<'a> Checker<'a> {
     fn media(&self, name: &str, at: &At<'a>, limit: u64, schemas: &BTreeMap<String, Schema>) -> Option<Media> {
         self.object(at, "a media type", &["schema", "example", "examples"]);
         let name = name.to_ascii_lowercase();
-        let (encoding, limit) = (encoding(&name), self.limit(at, limit)?);
+        let (mut encoding, limit) = (encoding(&name), self.limit(at, limit)?);
         if !is_media_type(&name) {
             self.report_key(
                 at,
@@ -75,7 +75,17 @@ impl<'a> Checker<'a> {
             return None;
         };
         let schema = self.target(&reference, "schemas")?.to_owned();
-        if encoding != Encoding::Json && schemas.get(&schema).is_some_and(|known| !parameter::is_flat(known, schemas)) {
+        if at.is_true("x-stream") {
+            if encoding != Encoding::Json {
+                let hint = "leave `x-stream` out: files and bytes are handed over as they arrive anyway";
+                self.report(at, format!("`x-stream` of `{name}`, which is not JSON"), hint);
+            }
+            // The handler gets the bytes, and holds what it reads of them against the schema.
+            encoding = Encoding::Bytes;
+        }
+        if !matches!(encoding, Encoding::Json | Encoding::Bytes)
+            && schemas.get(&schema).is_some_and(|known| !parameter::is_flat(known, schemas))
+        {
             let hint = "a form carries an object of strings, numbers, booleans and arrays of them";
             self.report(&reference, format!("`{schema}` cannot be sent as a form"), hint);
         }

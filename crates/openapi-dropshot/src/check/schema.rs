@@ -45,6 +45,28 @@ const STRING_FORMATS: [&str; 14] = [
     "json-pointer",
 ];
 
+/// The name of a property's field in Rust.
+fn field_name(name: &str, property: &At<'_>) -> String {
+    match property.text("x-rust-name") {
+        given if given.is_empty() => names::snake(name),
+        given => given,
+    }
+}
+
+/// Every property that a schema describes, at any depth.
+fn collect_properties<'a>(at: &At<'a>, found: &mut Vec<(&'a str, At<'a>)>) {
+    for (name, property) in at.get("properties").iter().flat_map(At::entries) {
+        collect_properties(&property, found);
+        found.push((name, property));
+    }
+    for list in ["allOf", "oneOf", "anyOf"] {
+        at.get(list).iter().flat_map(At::items).for_each(|part| collect_properties(&part, found));
+    }
+    for one in ["items", "additionalProperties"] {
+        at.get(one).iter().for_each(|part| collect_properties(part, found));
+    }
+}
+
 /// The keywords that a type brings with it; none for what is not a type.
 fn own_keywords(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
@@ -95,7 +117,33 @@ impl<'a> Checker<'a> {
             }
         }
         section.entries().for_each(|(_, at)| self.defaults(&at, &schemas));
+        self.rust_names(&section);
         schemas
+    }
+
+    /// Every `x-rust-name`. Code is given the names on the wire back by the names of its fields, so that a field of such a
+    /// name must stand for the same property everywhere.
+    fn rust_names(&self, section: &At<'a>) {
+        let mut properties = Vec::new();
+        section.entries().for_each(|(_, at)| collect_properties(&at, &mut properties));
+        let mut chosen: HashMap<String, &str> = HashMap::new();
+        for (name, at) in &properties {
+            let Some(given) = at.get("x-rust-name") else { continue };
+            let text = given.node.as_str().unwrap_or_default();
+            if names::snake(text) != text || !names::is_plain(text) {
+                let hint = "write letters, digits and underscores in lower case, such as `message_links`";
+                self.report(&given, "not the name of a Rust field", hint);
+            } else {
+                chosen.entry(text.to_owned()).or_insert(name);
+            }
+        }
+        for (name, at) in &properties {
+            let field = field_name(name, at);
+            if let Some(other) = chosen.get(&field).filter(|other| *other != name) {
+                let message = format!("the Rust field `{field}` is `{other}` elsewhere, by its `x-rust-name`");
+                self.report_key(at, message, "choose another `x-rust-name` there");
+            }
+        }
     }
 
     /// One schema, at any depth.
@@ -253,12 +301,12 @@ impl<'a> Checker<'a> {
         let requires = |name: &str| required.iter().any(|item| item.node.as_str() == Some(name));
         let (mut properties, mut fields) = (Vec::new(), HashMap::new());
         for (name, property) in at.get("properties").iter().flat_map(At::entries) {
-            let field = names::snake(name);
+            let field = field_name(name, &property);
             if name.is_empty() {
                 self.report_key(&property, "a property without a name", "name it or remove it");
             } else if let Some(other) = fields.insert(field.clone(), name) {
                 let message = format!("`{other}` and `{name}` would both be the Rust field `{field}`");
-                self.report_key(&property, message, "rename one of them");
+                self.report_key(&property, message, "rename one of them, or give one an `x-rust-name`");
             }
             if let Some(schema) = self.schema(&property) {
                 let read_only = property.is_true("readOnly");

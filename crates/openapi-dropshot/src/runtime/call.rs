@@ -3,7 +3,7 @@
 use super::body::{Multipart, Upload, collect};
 use super::failure::{Code, Failure, FailureKind, Violation};
 use super::operation::{Encoding, Location, Media, Operation, Parameter};
-use super::schema::{Check, Format, Kind, Schema};
+use super::schema::{Check, Format, Kind, MAX_DEPTH, Schema, is_deeper};
 use dropshot::{Body, RequestContext, ServerContext};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use percent_encoding::percent_decode_str;
@@ -118,18 +118,6 @@ pub fn preferred(header: &str, produces: &'static [&'static str]) -> Option<&'st
         }
     }
     best.map(|(media, _)| media)
-}
-
-/// Levels that a JSON body may be nested. Many readers, serde_json among them, stop at 128; what a service keeps of a
-/// body must stay readable when it comes back a few levels further down, in a list for instance.
-const MAX_DEPTH: usize = 100;
-
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
-        Value::Object(map) => levels == 0 || map.values().any(|item| is_deeper(item, levels - 1)),
-        _ => false,
-    }
 }
 
 /// Reads and checks what the document declares, and remembers all that is wrong until [`Input::finish`].
@@ -311,11 +299,13 @@ impl Input<'_> {
     }
 }
 
-/// The media type that `Content-Type` names; any `+json` will do where JSON is taken.
+/// The media type that `Content-Type` names; any JSON will do where JSON is taken, of whatever type.
 fn named(content_type: &str, declared: &'static [Media]) -> Option<&'static Media> {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let exact = declared.iter().find(|media| media.name == essence);
-    exact.or_else(|| declared.iter().find(|media| media.encoding == Encoding::Json && essence.ends_with("+json")))
+    let is_json = |media: &&Media| media.encoding == Encoding::Json || media.name == "application/json";
+    let is_kin = essence == "application/json" || essence.ends_with("+json");
+    exact.or_else(|| declared.iter().filter(is_json).find(|_| is_kin))
 }
 
 /// A value that [`Input::finish`] has made sure of.

@@ -35,8 +35,8 @@ impl Document {
         self.json.get_or_init(|| serde_json::from_str(self.text).unwrap_or_default())
     }
 
-    /// The object at a pointer, or the component its `$ref` names.
-    fn resolve<'d>(&'d self, value: &'d Value) -> &'d Value {
+    /// The component that a `$ref` names, or the value itself.
+    pub fn resolve<'d>(&'d self, value: &'d Value) -> &'d Value {
         match value.get("$ref").and_then(Value::as_str) {
             Some(reference) => self.json().pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null),
             None => value,

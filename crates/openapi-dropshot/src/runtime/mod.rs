@@ -9,6 +9,7 @@ mod call;
 mod document;
 mod failure;
 mod operation;
+mod patch;
 mod reply;
 mod router;
 pub mod schema;
@@ -19,6 +20,7 @@ pub use document::{Described, Document};
 pub use failure::{Code, Failure, FailureKind, Violation};
 pub use http::Method;
 pub use operation::{BodyRules, Case, Encoding, Location, Media, Naming, Operation, Parameter, PathAlias, Requirement};
+pub use patch::{MergePatch, merge};
 pub use reply::{Content, Reply, content, empty, json};
 pub use router::{Api, Incoming, Outgoing, Route, Routes, Unrouted, allow, catch_all, endpoint};
 

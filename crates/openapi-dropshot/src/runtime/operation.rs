@@ -32,6 +32,18 @@ impl Operation {
         let declared = |wanted: u16| self.errors.iter().find(|(status, _)| *status == wanted).map(|(_, name)| *name);
         declared(status).or_else(|| declared(status / 100)).or_else(|| declared(0))
     }
+
+    /// Whether its path, with values for the variables, is this one.
+    pub fn serves(&self, path: &str) -> bool {
+        let (mut wanted, mut found) = (self.path.split('/'), path.split('/'));
+        loop {
+            match (wanted.next(), found.next()) {
+                (None, None) => return true,
+                (Some(wanted), Some(found)) if wanted == found || wanted.starts_with('{') && !found.is_empty() => {}
+                _ => return false,
+            }
+        }
+    }
 }
 
 /// A security scheme and the scopes it must grant.
@@ -133,4 +145,14 @@ pub struct Naming {
 pub enum Case {
     /// `created_time`.
     Snake,
+}
+
+impl PathAlias {
+    /// What a path below the alias has for the variable, and which path it stands for: `7` and `/v1/users` for
+    /// `/v1/applications/7/users`.
+    pub fn target<'p>(&self, path: &'p str) -> Option<(&'p str, String)> {
+        let (before, _variable) = self.prefix.split_once('{')?;
+        let (value, below) = path.strip_prefix(before)?.split_once('/')?;
+        (!below.is_empty()).then(|| (value, [self.serves, "/", below].concat()))
+    }
 }

@@ -3,6 +3,7 @@
 use super::failure::{Code, Violation};
 use super::operation::Location;
 use regex::Regex;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -123,6 +124,47 @@ impl Pattern {
     fn matches(&self, value: &str) -> bool {
         self.regex.get_or_init(|| Regex::new(self.text).ok()).as_ref().is_some_and(|regex| regex.is_match(value))
     }
+}
+
+/// Levels that JSON may be nested. Many readers, serde_json among them, stop at 128; what a service keeps of a body must
+/// stay readable when it comes back a few levels further down, in a list for instance.
+pub(super) const MAX_DEPTH: usize = 100;
+
+/// Whether JSON that comes as text inside a body is nested deeper than a body may be.
+pub fn is_too_deep(value: &Value) -> bool {
+    is_deeper(value, MAX_DEPTH)
+}
+
+pub(super) fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(map) => levels == 0 || map.values().any(|item| is_deeper(item, levels - 1)),
+        _ => false,
+    }
+}
+
+/// Reads a value that is a part of a streamed body into the type of its schema.
+///
+/// # Errors
+/// All violations, each with its way into the value.
+pub fn read<T: DeserializeOwned>(value: Value, schema: &Schema) -> Result<T, Vec<Violation>> {
+    let mut violations = Vec::new();
+    let mut check = Check::new(Location::Body, "", &mut violations);
+    if is_deeper(&value, MAX_DEPTH) {
+        check.violation(Code::Size, format!("must not be nested deeper than {MAX_DEPTH} levels"));
+    } else {
+        check.value(&value, schema);
+    }
+    if violations.is_empty() {
+        match serde_json::from_value(value) {
+            Ok(read) => return Ok(read),
+            Err(_) => {
+                Check::new(Location::Body, "", &mut violations)
+                    .violation(Code::Type, "does not have the documented shape");
+            }
+        }
+    }
+    Err(violations)
 }
 
 /// Collects what is wrong with the values of one part of a request.

@@ -157,7 +157,8 @@ fn items(operation: &Operation, types: &Types<'_>) -> TokenStream {
         let name = item(operation, "Body");
         let doc = format!(" The body of `{id}`, by its media type.");
         let variants = body.media.iter().map(|media| {
-            let (variant, kind, doc) = (media_variant(media), media_type(media, types), format!(" `{}`", media.name));
+            let (variant, kind, doc) =
+                (media_variant(media), media_type(operation, media, types), format!(" `{}`", media.name));
             quote!(#[doc = #doc] #variant(#kind))
         });
         items.extend(quote!(#[doc = #doc] #[derive(Debug)] pub enum #name { #(#variants),* }));
@@ -312,7 +313,10 @@ fn read_body(operation: &Operation, body: &Body, types: &Types<'_>) -> TokenStre
         match (media.encoding, media.files) {
             (Encoding::Multipart, true) => quote!(input.multipart::<#schema_type>(media)),
             (Encoding::Bytes, _) => quote!(input.upload(media)),
-            _ => quote!(input.body::<#schema_type>(media).await?),
+            _ => {
+                let kind = media_type(operation, media, types);
+                quote!(input.body::<#kind>(media).await?)
+            }
         }
     };
     if is_one_type(body) {
@@ -336,7 +340,7 @@ fn is_one_type(body: &Body) -> bool {
 
 fn body_type(operation: &Operation, body: &Body, types: &Types<'_>) -> TokenStream {
     match body.media.first() {
-        Some(media) if is_one_type(body) => media_type(media, types),
+        Some(media) if is_one_type(body) => media_type(operation, media, types),
         _ => {
             let name = item(operation, "Body");
             quote!(#name)
@@ -344,13 +348,21 @@ fn body_type(operation: &Operation, body: &Body, types: &Types<'_>) -> TokenStre
     }
 }
 
-fn media_type(media: &Media, types: &Types<'_>) -> TokenStream {
+fn media_type(operation: &Operation, media: &Media, types: &Types<'_>) -> TokenStream {
     let schema = media.schema.as_ref().map(|name| types.path(name));
     match (media.encoding, media.files) {
         (Encoding::Multipart, true) => quote!(Multipart<#schema>),
         (Encoding::Bytes, _) => quote!(Upload),
+        (Encoding::Json, _) if is_patch(operation) => quote!(runtime::MergePatch<#schema>),
         _ => quote!(#schema),
     }
+}
+
+/// Whether the operation takes a merge patch, in which null means something; the same JSON under another name is one too.
+fn is_patch(operation: &Operation) -> bool {
+    let name =
+        |media: &Media| matches!(media.name.as_str(), "application/merge-patch+json" | "application/json+merge-patch");
+    operation.method == "PATCH" && operation.body.as_ref().is_some_and(|body| body.media.iter().any(name))
 }
 
 fn media_variant(media: &Media) -> Ident {

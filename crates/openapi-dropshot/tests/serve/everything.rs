@@ -10,7 +10,7 @@ use crate::generated::everything::types::{Echo, Everything, Files, Form, Link};
 use crate::generated::everything::wire::{Kind, Shape};
 use http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
-use openapi_dropshot::runtime::{Call, Content, Multipart, Operation, Reply, Response, Service, Upload};
+use openapi_dropshot::runtime::{Call, Content, MergePatch, Multipart, Operation, Reply, Response, Service, Upload};
 use reqwest::multipart::Part;
 use serde_json::{Value, json};
 
@@ -76,8 +76,8 @@ impl InputsApi for Mirror {
         }
     }
 
-    async fn patch_note(&self, _: &Call, (): (), body: Option<Link>) -> Result<Reply<Echo>, Problem> {
-        echo(body.map_or_else(|| "nothing".to_owned(), |link| link.url))
+    async fn patch_note(&self, _: &Call, (): (), body: Option<MergePatch<Link>>) -> Result<Reply<Echo>, Problem> {
+        echo(body.map_or_else(|| "nothing".to_owned(), |patch| patch.set.url))
     }
 
     async fn send_bytes(&self, call: &Call, (): (), mut body: Upload) -> Result<Reply<Echo>, Problem> {

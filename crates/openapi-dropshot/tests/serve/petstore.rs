@@ -11,7 +11,7 @@ use crate::generated::petstore::types::{
 use futures::{FutureExt, StreamExt, stream};
 use http::header::{ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
-use openapi_dropshot::runtime::{Call, Content, Multipart, Operation, Reply, Response, Service};
+use openapi_dropshot::runtime::{Call, Content, MergePatch, Multipart, Operation, Reply, Response, Service};
 use reqwest::multipart::{Form, Part};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -91,10 +91,19 @@ impl PetsApi for Shop {
         Ok(self.pet(pet_id)?.into())
     }
 
-    async fn change_pet(&self, _: &Call, _: Caller, pet_id: i64, body: PetChange) -> Result<Reply<Pet>, Problem> {
+    async fn change_pet(
+        &self,
+        _: &Call,
+        _: Caller,
+        pet_id: i64,
+        body: MergePatch<PetChange>,
+    ) -> Result<Reply<Pet>, Problem> {
         let mut pet = self.pet(pet_id)?;
-        pet.name = body.name.unwrap_or(pet.name);
-        pet.vaccinated = body.vaccinated.unwrap_or(pet.vaccinated);
+        if body.clears("vaccinated") {
+            pet.vaccinated = false;
+        }
+        pet.name = body.set.name.unwrap_or(pet.name);
+        pet.vaccinated = body.set.vaccinated.unwrap_or(pet.vaccinated);
         self.pets.lock().expect("no handler panics with the lock").insert(pet_id, pet.clone());
         Ok(pet.into())
     }
@@ -186,6 +195,10 @@ async fn a_pet_comes_changes_and_goes() {
     assert_eq!(json_of(shop.get("/pets/1"), 200).await, expected);
     let change = shop.staff(Method::PATCH, "/pets/1").header(CONTENT_TYPE, "application/merge-patch+json");
     assert_eq!(json_of(change.body(r#"{"vaccinated": true}"#), 200).await["vaccinated"], true);
+    for (body, expected) in [(r#"{"name": "Thomas"}"#, true), (r#"{"vaccinated": null}"#, false)] {
+        let change = shop.staff(Method::PATCH, "/pets/1").header(CONTENT_TYPE, "application/merge-patch+json");
+        assert_eq!(json_of(change.body(body), 200).await["vaccinated"], expected, "{body}");
+    }
     let answer = answer_of(shop.staff(Method::DELETE, "/pets/1"), 204).await;
     assert!(!answer.headers().contains_key(CONTENT_TYPE));
     assert_eq!(json_of(shop.get("/pets/1"), 404).await["message"], "no such pet");

@@ -12,7 +12,7 @@ pub trait ThingsApi: Service {
     fn change_thing(
         &self,
         call: &Call,
-        body: crate::accepted::json_kin::types::Thing,
+        body: runtime::MergePatch<crate::accepted::json_kin::types::Thing>,
     ) -> impl Future<
         Output = Result<Reply<crate::accepted::json_kin::types::Thing>, Self::Error>,
     > + Send;
@@ -59,7 +59,11 @@ impl ChangeThingOperation {
             let mut input = call.input();
             let body = match input.media()? {
                 Some(media) => {
-                    input.body::<crate::accepted::json_kin::types::Thing>(media).await?
+                    input
+                        .body::<
+                            runtime::MergePatch<crate::accepted::json_kin::types::Thing>,
+                        >(media)
+                        .await?
                 }
                 None => None,
             };

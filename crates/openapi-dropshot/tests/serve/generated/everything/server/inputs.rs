@@ -77,7 +77,7 @@ pub trait InputsApi: Service {
         &self,
         call: &Call,
         caller: Self::Principal,
-        body: Option<crate::generated::everything::types::Link>,
+        body: Option<runtime::MergePatch<crate::generated::everything::types::Link>>,
     ) -> impl Future<
         Output = Result<Reply<crate::generated::everything::types::Echo>, Self::Error>,
     > + Send;
@@ -749,7 +749,13 @@ impl PatchNoteOperation {
             let mut input = call.input();
             let body = match input.media()? {
                 Some(media) => {
-                    input.body::<crate::generated::everything::types::Link>(media).await?
+                    input
+                        .body::<
+                            runtime::MergePatch<
+                                crate::generated::everything::types::Link,
+                            >,
+                        >(media)
+                        .await?
                 }
                 None => None,
             };

@@ -58,7 +58,7 @@ pub trait PetsApi: Service {
         call: &Call,
         caller: Self::Principal,
         pet_id: i64,
-        body: crate::generated::petstore::types::PetChange,
+        body: runtime::MergePatch<crate::generated::petstore::types::PetChange>,
     ) -> impl Future<
         Output = Result<Reply<crate::generated::petstore::types::Pet>, Self::Error>,
     > + Send;
@@ -512,7 +512,11 @@ impl ChangePetOperation {
             let body = match input.media()? {
                 Some(media) => {
                     input
-                        .body::<crate::generated::petstore::types::PetChange>(media)
+                        .body::<
+                            runtime::MergePatch<
+                                crate::generated::petstore::types::PetChange,
+                            >,
+                        >(media)
                         .await?
                 }
                 None => None,

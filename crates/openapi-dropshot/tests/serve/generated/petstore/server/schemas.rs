@@ -168,7 +168,7 @@ pub static PET_CHANGE: Schema = Schema {
                 name: "vaccinated",
                 required: false,
                 schema: &Schema {
-                    nullable: false,
+                    nullable: true,
                     kind: Kind::Boolean,
                 },
             },

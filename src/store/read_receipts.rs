@@ -1,0 +1,80 @@
+//! Read receipts: which users have read a message, and when they first did.
+
+use super::page::Slice;
+use super::users::{self, UserRow};
+use super::{Param, StoreError, Tx};
+
+/// A row of `read_receipts`, with its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadReceipt {
+    /// Who read the message.
+    pub user: UserRow,
+    /// When, in milliseconds since the epoch.
+    pub created_time: i64,
+}
+
+/// Records that a user has read a message, and says whether that is news. The sender of a message has no receipt for it.
+pub fn record(tx: &Tx<'_>, application: i64, message: i64, user: i64, now: i64) -> Result<bool, StoreError> {
+    let recorded = tx.execute(
+        "INSERT INTO read_receipts (application_id, message_id, user_id, created_time) \
+         SELECT application_id, id, $1, $2 FROM messages WHERE application_id = $3 AND id = $4 \
+         AND (user_id IS NULL OR user_id <> $1) ON CONFLICT DO NOTHING",
+        &[user.into(), now.into(), application.into(), message.into()],
+    )? > 0;
+    if recorded {
+        tx.execute(
+            "UPDATE messages SET read_receipts = read_receipts + 1 WHERE application_id = $1 AND id = $2",
+            &[application.into(), message.into()],
+        )?;
+    }
+    Ok(recorded)
+}
+
+/// The receipts `offset..offset + limit` of a message, the earliest first unless `descending`.
+pub fn page(
+    tx: &Tx<'_>,
+    application: i64,
+    message: i64,
+    descending: bool,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<ReadReceipt>, StoreError> {
+    let slice = Slice::new(offset, limit, || Ok(total(tx, application, message)?.unwrap_or(0)))?;
+    let direction = if slice.reverse == descending { "" } else { " DESC" };
+    // Only the receipts of the page have their users looked up.
+    let sql = format!(
+        concat!(
+            "SELECT ",
+            users::columns!(),
+            ", receipts.created_time FROM (SELECT user_id, created_time FROM read_receipts ",
+            "WHERE application_id = $1 AND message_id = $2 ORDER BY created_time{direction}, user_id{direction} ",
+            "LIMIT $3 OFFSET $4) AS receipts CROSS JOIN users ",
+            "WHERE users.application_id = $1 AND users.id = receipts.user_id ",
+            "ORDER BY receipts.created_time{direction}, receipts.user_id{direction}"
+        ),
+        direction = direction
+    );
+    let params: [Param<'_>; 4] = [application.into(), message.into(), slice.limit.into(), slice.offset.into()];
+    let receipts = tx.query(&sql, &params, |row| {
+        Ok(ReadReceipt { user: users::read(row)?, created_time: row.i64(users::COLUMNS)? })
+    })?;
+    Ok(slice.arrange(receipts))
+}
+
+/// How many users have read a message; `None` if the application has no such message.
+pub fn total(tx: &Tx<'_>, application: i64, message: i64) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT read_receipts FROM messages WHERE application_id = $1 AND id = $2";
+    tx.query_opt(sql, &[application.into(), message.into()], |row| row.i64(0))
+}
+
+/// Forgets what a user has read.
+pub(super) fn delete_of_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<(), StoreError> {
+    for sql in [
+        "UPDATE messages SET read_receipts = read_receipts - 1 WHERE application_id = $1 AND id IN \
+         (SELECT message_id FROM read_receipts WHERE application_id = $1 AND user_id = $2)",
+        "DELETE FROM read_receipts WHERE application_id = $1 AND user_id = $2",
+    ] {
+        tx.execute(sql, &[application.into(), user.into()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,376 @@
+//! Sessions: when users were connected (user sessions), and when they were in channels meanwhile (chat sessions).
+//!
+//! The server that holds a connection starts its user session under its own name, the node, and says every now and then
+//! with [`renew`] that it is still there. A server that has died says nothing: [`end_stale`] ends what it left behind.
+
+use super::members::{self, Roster};
+use super::page::{Slice, order_by, total_order};
+use super::tx::words;
+use super::users::{self, UserRow};
+use super::{Param, Row, Sort, StoreError, Tx, channels};
+
+/// How long a session is believed to be active since its node was last heard of, in milliseconds. A node should say so
+/// three times as often.
+pub const LEASE: i64 = 60_000;
+
+words! {
+    /// Whether a session goes on.
+    SessionState {
+        /// It does.
+        Active = "ACTIVE",
+        /// It is over.
+        Ended = "ENDED",
+    }
+}
+
+/// A row of `user_sessions`, with its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSessionRow {
+    /// Unique in the database, never reused.
+    pub id: i64,
+    /// Who is or was connected.
+    pub user: UserRow,
+    /// The program at the other end, as it calls itself.
+    pub user_agent: Option<String>,
+    /// Milliseconds since the epoch.
+    pub created_time: i64,
+    /// When it ended; nothing while it is active.
+    pub end_time: Option<i64>,
+}
+
+/// A row of `chat_sessions`, with the user session it is part of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatSessionRow {
+    /// Unique in the database, never reused.
+    pub id: i64,
+    /// The channel.
+    pub channel_id: i64,
+    /// The connection.
+    pub session: UserSessionRow,
+    /// Milliseconds since the epoch.
+    pub created_time: i64,
+    /// When it ended; nothing while it is active.
+    pub end_time: Option<i64>,
+}
+
+/// Starts a user session and gives its id; nothing if there is no such user.
+pub fn start(
+    tx: &Tx<'_>,
+    application: i64,
+    user: i64,
+    node: &str,
+    user_agent: Option<&str>,
+    now: i64,
+) -> Result<Option<i64>, StoreError> {
+    if users::get(tx, application, user)?.is_none() {
+        return Ok(None);
+    }
+    let id = tx.insert(
+        "INSERT INTO user_sessions (application_id, user_id, user_agent, node, seen_time, created_time) \
+         VALUES ($1, $2, $3, $4, $5, $5)",
+        &[application.into(), user.into(), user_agent.into(), node.into(), now.into()],
+    )?;
+    tx.execute(
+        "UPDATE applications SET user_sessions = user_sessions + 1, active_user_sessions = active_user_sessions + 1 \
+         WHERE id = $1",
+        &[application.into()],
+    )?;
+    tx.execute(
+        "UPDATE users SET sessions = sessions + 1 WHERE application_id = $1 AND id = $2",
+        &[application.into(), user.into()],
+    )?;
+    Ok(Some(id))
+}
+
+/// Ends a user session with its chat sessions, and says whether it was active.
+pub fn end(tx: &Tx<'_>, application: i64, id: i64, now: i64) -> Result<bool, StoreError> {
+    let user = tx.query_opt(
+        "SELECT user_id FROM user_sessions WHERE application_id = $1 AND id = $2 AND end_time IS NULL",
+        &[application.into(), id.into()],
+        |row| row.i64(0),
+    )?;
+    let Some(user) = user else { return Ok(false) };
+    let entered = tx.query(
+        "SELECT id FROM chat_sessions WHERE application_id = $1 AND user_session_id = $2 AND end_time IS NULL",
+        &[application.into(), id.into()],
+        |row| row.i64(0),
+    )?;
+    for chat_session in entered {
+        leave(tx, application, chat_session, now)?;
+    }
+    tx.execute(
+        "UPDATE user_sessions SET end_time = $1 WHERE application_id = $2 AND id = $3",
+        &[now.into(), application.into(), id.into()],
+    )?;
+    tx.execute(
+        "UPDATE applications SET active_user_sessions = active_user_sessions - 1 WHERE id = $1",
+        &[application.into()],
+    )?;
+    tx.execute(
+        "UPDATE users SET sessions = sessions - 1 WHERE application_id = $1 AND id = $2",
+        &[application.into(), user.into()],
+    )?;
+    Ok(true)
+}
+
+/// Starts a chat session in an active user session and gives its id, or that of the one which is active already.
+/// Nothing if the user session is over, or if its user cannot be in the channel: OPEN ones take anybody, the others
+/// their members.
+pub fn enter(
+    tx: &Tx<'_>,
+    application: i64,
+    user_session: i64,
+    channel: i64,
+    now: i64,
+) -> Result<Option<i64>, StoreError> {
+    let user = tx.query_opt(
+        "SELECT user_id FROM user_sessions WHERE application_id = $1 AND id = $2 AND end_time IS NULL",
+        &[application.into(), user_session.into()],
+        |row| row.i64(0),
+    )?;
+    let (Some(user), Some(row)) = (user, channels::get(tx, application, channel)?) else { return Ok(None) };
+    if row.kind != channels::ChannelType::Open && !members::contains(tx, application, channel, user, Roster::Members)? {
+        return Ok(None);
+    }
+    let active = tx.query_opt(
+        "SELECT id FROM chat_sessions WHERE application_id = $1 AND channel_id = $2 AND user_id = $3 \
+         AND user_session_id = $4 AND end_time IS NULL",
+        &[application.into(), channel.into(), user.into(), user_session.into()],
+        |row| row.i64(0),
+    )?;
+    if active.is_some() {
+        return Ok(active);
+    }
+    let id = tx.insert(
+        "INSERT INTO chat_sessions (application_id, user_session_id, channel_id, user_id, created_time) \
+         VALUES ($1, $2, $3, $4, $5)",
+        &[application.into(), user_session.into(), channel.into(), user.into(), now.into()],
+    )?;
+    tx.execute(
+        "UPDATE applications SET chat_sessions = chat_sessions + 1, active_chat_sessions = active_chat_sessions + 1 \
+         WHERE id = $1",
+        &[application.into()],
+    )?;
+    if !members::contains(tx, application, channel, user, Roster::Participants)? {
+        members::add(tx, application, channel, user, Roster::Participants, now)?;
+    }
+    Ok(Some(id))
+}
+
+/// Ends a chat session, and says whether it was active.
+pub fn leave(tx: &Tx<'_>, application: i64, id: i64, now: i64) -> Result<bool, StoreError> {
+    let active = tx.query_opt(
+        "SELECT channel_id, user_id FROM chat_sessions WHERE application_id = $1 AND id = $2 AND end_time IS NULL",
+        &[application.into(), id.into()],
+        |row| Ok((row.i64(0)?, row.i64(1)?)),
+    )?;
+    let Some((channel, user)) = active else { return Ok(false) };
+    tx.execute(
+        "UPDATE chat_sessions SET end_time = $1 WHERE application_id = $2 AND id = $3",
+        &[now.into(), application.into(), id.into()],
+    )?;
+    tx.execute(
+        "UPDATE applications SET active_chat_sessions = active_chat_sessions - 1 WHERE id = $1",
+        &[application.into()],
+    )?;
+    let others = tx.query_opt(
+        "SELECT 1 FROM chat_sessions WHERE application_id = $1 AND channel_id = $2 AND user_id = $3 \
+         AND end_time IS NULL LIMIT 1",
+        &[application.into(), channel.into(), user.into()],
+        |row| row.i64(0),
+    )?;
+    if others.is_none() {
+        members::delete(tx, application, channel, user, Roster::Participants)?;
+    }
+    Ok(true)
+}
+
+/// Ends the chat sessions of a user in a channel that it may no longer be in.
+pub(super) fn expel(tx: &Tx<'_>, application: i64, channel: i64, user: i64, now: i64) -> Result<(), StoreError> {
+    let active = tx.query(
+        "SELECT id FROM chat_sessions WHERE application_id = $1 AND channel_id = $2 AND user_id = $3 \
+         AND end_time IS NULL",
+        &[application.into(), channel.into(), user.into()],
+        |row| row.i64(0),
+    )?;
+    for id in active {
+        leave(tx, application, id, now)?;
+    }
+    Ok(())
+}
+
+/// Says that a node is there, and its active sessions with it.
+pub fn renew(tx: &Tx<'_>, node: &str, now: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE user_sessions SET seen_time = $1 WHERE node = $2 AND end_time IS NULL",
+        &[now.into(), node.into()],
+    )?;
+    Ok(())
+}
+
+/// Ends the sessions of nodes that have not been heard of for a [`LEASE`], in all applications, and says how many.
+pub fn end_stale(tx: &Tx<'_>, now: i64) -> Result<usize, StoreError> {
+    let stale = tx.query(
+        "SELECT application_id, id FROM user_sessions WHERE end_time IS NULL AND seen_time < $1",
+        &[(now - LEASE).into()],
+        |row| Ok((row.i64(0)?, row.i64(1)?)),
+    )?;
+    for (application, id) in &stale {
+        end(tx, *application, *id, now)?;
+    }
+    Ok(stale.len())
+}
+
+macro_rules! columns {
+    () => {
+        "user_sessions.id, user_sessions.user_agent, user_sessions.created_time, user_sessions.end_time"
+    };
+}
+
+/// Reads a user's columns, and those of its session behind them.
+fn read(row: &Row<'_>) -> Result<UserSessionRow, StoreError> {
+    let first = users::COLUMNS;
+    Ok(UserSessionRow {
+        user: users::read(row)?,
+        id: row.i64(first)?,
+        user_agent: row.opt_text(first + 1)?,
+        created_time: row.i64(first + 2)?,
+        end_time: row.opt_i64(first + 3)?,
+    })
+}
+
+/// The user sessions `offset..offset + limit` in one state or in any, in the order that `sort` makes.
+pub fn user_page(
+    tx: &Tx<'_>,
+    application: i64,
+    state: Option<SessionState>,
+    sort: &[Sort],
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<UserSessionRow>, StoreError> {
+    let slice = Slice::new(offset, limit, || user_total(tx, application, state))?;
+    let sql = format!(
+        concat!(
+            "SELECT ",
+            users::columns!(),
+            ", ",
+            columns!(),
+            " FROM user_sessions CROSS JOIN users WHERE user_sessions.application_id = $1{} ",
+            "AND users.application_id = $1 AND users.id = user_sessions.user_id{} LIMIT $2 OFFSET $3"
+        ),
+        in_state("user_sessions", state),
+        order_by("user_sessions", &total_order(sort), slice.reverse),
+    );
+    let params: [Param<'_>; 3] = [application.into(), slice.limit.into(), slice.offset.into()];
+    Ok(slice.arrange(tx.query(&sql, &params, read)?))
+}
+
+/// The chat sessions `offset..offset + limit` in one state or in any, in the order that `sort` makes.
+pub fn chat_page(
+    tx: &Tx<'_>,
+    application: i64,
+    state: Option<SessionState>,
+    sort: &[Sort],
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<ChatSessionRow>, StoreError> {
+    let slice = Slice::new(offset, limit, || chat_total(tx, application, state))?;
+    let sql = format!(
+        concat!(
+            "SELECT ",
+            users::columns!(),
+            ", ",
+            columns!(),
+            ", chat_sessions.id, chat_sessions.channel_id, chat_sessions.created_time, chat_sessions.end_time ",
+            "FROM chat_sessions CROSS JOIN user_sessions CROSS JOIN users WHERE chat_sessions.application_id = $1{} ",
+            "AND user_sessions.application_id = $1 AND user_sessions.id = chat_sessions.user_session_id ",
+            "AND users.application_id = $1 AND users.id = user_sessions.user_id{} LIMIT $2 OFFSET $3"
+        ),
+        in_state("chat_sessions", state),
+        order_by("chat_sessions", &total_order(sort), slice.reverse),
+    );
+    let params: [Param<'_>; 3] = [application.into(), slice.limit.into(), slice.offset.into()];
+    let first = users::COLUMNS + 4;
+    let rows = tx.query(&sql, &params, |row| {
+        Ok(ChatSessionRow {
+            session: read(row)?,
+            id: row.i64(first)?,
+            channel_id: row.i64(first + 1)?,
+            created_time: row.i64(first + 2)?,
+            end_time: row.opt_i64(first + 3)?,
+        })
+    })?;
+    Ok(slice.arrange(rows))
+}
+
+fn in_state(table: &str, state: Option<SessionState>) -> String {
+    match state {
+        Some(SessionState::Active) => format!(" AND {table}.end_time IS NULL"),
+        Some(SessionState::Ended) => format!(" AND {table}.end_time IS NOT NULL"),
+        None => String::new(),
+    }
+}
+
+/// How many user sessions there are in one state or in any.
+pub fn user_total(tx: &Tx<'_>, application: i64, state: Option<SessionState>) -> Result<i64, StoreError> {
+    let sql = match state {
+        None => "SELECT user_sessions FROM applications WHERE id = $1",
+        Some(SessionState::Active) => "SELECT active_user_sessions FROM applications WHERE id = $1",
+        Some(SessionState::Ended) => "SELECT user_sessions - active_user_sessions FROM applications WHERE id = $1",
+    };
+    Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+}
+
+/// How many chat sessions there are in one state or in any.
+pub fn chat_total(tx: &Tx<'_>, application: i64, state: Option<SessionState>) -> Result<i64, StoreError> {
+    let sql = match state {
+        None => "SELECT chat_sessions FROM applications WHERE id = $1",
+        Some(SessionState::Active) => "SELECT active_chat_sessions FROM applications WHERE id = $1",
+        Some(SessionState::Ended) => "SELECT chat_sessions - active_chat_sessions FROM applications WHERE id = $1",
+    };
+    Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+}
+
+/// Deletes the chat sessions of a channel that is about to be deleted.
+pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64) -> Result<(), StoreError> {
+    let params: [Param<'_>; 2] = [application.into(), channel.into()];
+    tx.execute(
+        "UPDATE applications SET \
+         chat_sessions = chat_sessions - \
+         (SELECT count(*) FROM chat_sessions WHERE application_id = $1 AND channel_id = $2), \
+         active_chat_sessions = active_chat_sessions - \
+         (SELECT count(*) FROM chat_sessions WHERE application_id = $1 AND channel_id = $2 AND end_time IS NULL) \
+         WHERE id = $1",
+        &params,
+    )?;
+    tx.execute("DELETE FROM chat_sessions WHERE application_id = $1 AND channel_id = $2", &params)?;
+    Ok(())
+}
+
+/// Deletes the sessions of a user that is about to be deleted.
+pub(super) fn forget_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<(), StoreError> {
+    let sessions = tx.query(
+        "SELECT id FROM user_sessions WHERE application_id = $1 AND user_id = $2",
+        &[application.into(), user.into()],
+        |row| row.i64(0),
+    )?;
+    for session in sessions {
+        let params: [Param<'_>; 2] = [application.into(), session.into()];
+        tx.execute(
+            "UPDATE applications SET \
+             chat_sessions = chat_sessions - \
+             (SELECT count(*) FROM chat_sessions WHERE application_id = $1 AND user_session_id = $2), \
+             active_chat_sessions = active_chat_sessions - \
+             (SELECT count(*) FROM chat_sessions \
+             WHERE application_id = $1 AND user_session_id = $2 AND end_time IS NULL), \
+             user_sessions = user_sessions - 1, \
+             active_user_sessions = active_user_sessions - \
+             (SELECT count(*) FROM user_sessions WHERE application_id = $1 AND id = $2 AND end_time IS NULL) \
+             WHERE id = $1",
+            &params,
+        )?;
+        tx.execute("DELETE FROM chat_sessions WHERE application_id = $1 AND user_session_id = $2", &params)?;
+        tx.execute("DELETE FROM user_sessions WHERE application_id = $1 AND id = $2", &params)?;
+    }
+    Ok(())
+}
