@@ -123,8 +123,8 @@ async fn options_tells_the_methods_of_a_path() {
     for (path, methods) in [
         ("/v1", "GET, HEAD, OPTIONS"),
         ("/v1/users", "GET, HEAD, OPTIONS, POST"),
-        ("/v1/users/1", "DELETE, GET, HEAD, OPTIONS"),
-        ("/v1/applications/1/users/1", "DELETE, GET, HEAD, OPTIONS"),
+        ("/v1/users/1", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("/v1/applications/1/users/1", "DELETE, GET, HEAD, OPTIONS, PATCH"),
         ("/oauth/token", "OPTIONS, POST"),
     ] {
         let answer = Answer::of(server.stranger().request(Method::OPTIONS, path)).await;
@@ -173,7 +173,7 @@ async fn another_method_is_answered_with_those_allowed() {
     let api = server.application().await;
     for (method, path, allow) in [
         (Method::PUT, "/v1/users", "GET, HEAD, OPTIONS, POST"),
-        (Method::PATCH, "/v1/users/1", "DELETE, GET, HEAD, OPTIONS"),
+        (Method::PUT, "/v1/users/1", "DELETE, GET, HEAD, OPTIONS, PATCH"),
         (Method::DELETE, "/v1", "GET, HEAD, OPTIONS"),
         (Method::POST, "/v1/applications/me/messages", "DELETE, GET, HEAD, OPTIONS"),
         (Method::GET, "/oauth/token", "OPTIONS, POST"),

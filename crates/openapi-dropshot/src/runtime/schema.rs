@@ -185,7 +185,11 @@ impl<'v> Check<'v> {
     pub fn violation(&mut self, code: Code, message: impl Into<String>) {
         if self.violations.len() < MAX_VIOLATIONS {
             let (location, field) = (self.location, self.path.clone());
-            self.violations.push(Violation { location, field, code, message: message.into() });
+            let violation = Violation { location, field, code, message: message.into() };
+            // The parts of an `allOf` may demand the same, which is to be said once.
+            if !self.violations.contains(&violation) {
+                self.violations.push(violation);
+            }
         }
     }
 
