@@ -2,7 +2,7 @@
 
 use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, members, messages, sessions, threads};
+use super::{Param, Row, Sort, StoreError, Tx, applications, jobs, members, messages, sessions, threads};
 use std::fmt::Write as _;
 
 words! {
@@ -362,6 +362,7 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError
     let Some(channel) = get(tx, application, id)? else { return Ok(false) };
     let params: [Param<'_>; 2] = [application.into(), id.into()];
     messages::delete_of_channel(tx, application, id)?;
+    jobs::forget_channel(tx, application, id)?;
     sessions::forget_channel(tx, application, id)?;
     members::forget_channel(tx, application, id, channel.kind.is_restricted())?;
     for sql in [

@@ -379,6 +379,13 @@ pub(super) fn forget_application(tx: &Tx<'_>, application: i64) -> Result<(), St
     Ok(())
 }
 
+/// Forgets the idempotency keys of the members of a channel that is about to be deleted.
+pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64) -> Result<(), StoreError> {
+    let sql = "DELETE FROM import_keys WHERE application_id = $1 AND type = $2 AND channel_id = $3";
+    tx.execute(sql, &[application.into(), JobType::ChannelMembersImport.into(), channel.into()])?;
+    Ok(())
+}
+
 /// Whether an item with this idempotency key was imported before.
 pub fn is_imported(
     tx: &Tx<'_>,

@@ -2,6 +2,7 @@
 
 use crate::child::Serving;
 use crate::support::{Answer, Caller, Server};
+use chatkitty_platform::store::{read_receipts, sessions};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use rusqlite::Connection;
@@ -10,64 +11,183 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
-/// Tables that belong to no application, and why.
-const COMMON: [&str; 2] = ["file_removals", "sqlite_sequence"];
+/// Tables that belong to no application: objects without an owner, and what SQLite keeps for itself.
+const COMMON: [&str; 3] = ["file_removals", "sqlite_schema", "sqlite_sequence"];
+
+/// Columns with the ID of something that may be gone: the history of a channel and the jobs that worked on it stay to
+/// be seen.
+const OUTLIVED: [(&str, &str); 2] = [("events", "channel_id"), ("jobs", "channel_id")];
+
+/// Totals that are kept: in which table and column, and what they count.
+const TOTALS: [(&str, &str, &str); 19] = [
+    ("applications", "users", "users WHERE application_id = owner.id"),
+    ("applications", "open_channels", "channels WHERE application_id = owner.id AND type = 'OPEN'"),
+    ("applications", "public_channels", "channels WHERE application_id = owner.id AND type = 'PUBLIC'"),
+    ("applications", "private_channels", "channels WHERE application_id = owner.id AND type = 'PRIVATE'"),
+    ("applications", "direct_channels", "channels WHERE application_id = owner.id AND type = 'DIRECT'"),
+    ("applications", "jobs", "jobs WHERE application_id = owner.id"),
+    ("applications", "running_jobs", "jobs WHERE application_id = owner.id AND ended_time IS NULL"),
+    ("applications", "user_sessions", "user_sessions WHERE application_id = owner.id"),
+    ("applications", "active_user_sessions", "user_sessions WHERE application_id = owner.id AND end_time IS NULL"),
+    ("applications", "chat_sessions", "chat_sessions WHERE application_id = owner.id"),
+    ("applications", "active_chat_sessions", "chat_sessions WHERE application_id = owner.id AND end_time IS NULL"),
+    ("users", "restricted_channels", "members WHERE user_id = owner.id AND restricted = 1"),
+    ("users", "sessions", "user_sessions WHERE user_id = owner.id AND end_time IS NULL"),
+    ("channels", "members", "members WHERE channel_id = owner.id"),
+    ("channels", "moderators", "moderators WHERE channel_id = owner.id"),
+    ("channels", "invites", "invites WHERE channel_id = owner.id"),
+    ("channels", "participants", "participants WHERE channel_id = owner.id"),
+    ("messages", "read_receipts", "read_receipts WHERE message_id = owner.id"),
+    (
+        "messages",
+        "replies",
+        "messages AS reply WHERE thread_id IN (SELECT id FROM threads WHERE message_id = owner.id)",
+    ),
+];
+
+fn id(resource: &Value) -> i64 {
+    resource["id"].as_i64().expect("an ID")
+}
 
 /// Gives an application something of every kind; a new table wants its line here.
 async fn fill(api: &Caller<'_>) {
-    let user = api.user("jdoe").await;
-    api.user("asmith").await;
-    let upload = Form::new().part("file", Part::bytes(b"GIF89a".as_slice()).file_name("jdoe.gif"));
-    let picture = api.request(Method::POST, &format!("/v1/users/{}/display-picture", user["id"])).multipart(upload);
-    Answer::of(picture).await.ok();
-    let channel =
-        api.post("/v1/channels", json!({"type": "PRIVATE", "name": "board", "creator": {"username": "jdoe"}}));
-    let channel = channel.await.ok();
+    let file = || Form::new().part("file", Part::bytes(b"GIF89a".as_slice()).file_name("jdoe.gif"));
+    let (user, other) = (api.user("jdoe").await, api.user("asmith").await);
+    for user in [&user, &other] {
+        let address = format!("/v1/users/{}/display-picture", user["id"]);
+        Answer::of(api.request(Method::POST, &address).multipart(file())).await.ok();
+        let secret = format!("/v1/users/{}/secrets/crm", user["id"]);
+        api.put(&secret, json!({"secret": {"token": "5f0c"}})).await.ok();
+    }
+    let (jdoe, asmith) = (json!({"username": "jdoe"}), json!({"username": "asmith"}));
+    let channel = api.post("/v1/channels", json!({"type": "PRIVATE", "name": "board", "creator": jdoe})).await.ok();
     let of_channel = |collection: &str| format!("/v1/channels/{}/{collection}", channel["id"]);
-    api.post(&of_channel("moderators"), json!({"username": "jdoe"})).await.ok();
-    api.post(&of_channel("invites"), json!({"user": {"username": "asmith"}})).await.ok();
-    api.message(&channel, "Hello").await;
-    api.post(&of_channel("messages"), json!({"body": "Hello", "user": {"username": "jdoe"}})).await.ok();
+    api.post(&of_channel("moderators"), jdoe.clone()).await.ok();
+    api.post(&of_channel("invites"), json!({"user": asmith})).await.ok();
+    let lobby = api.channel("PUBLIC", "lobby").await;
+    for user in [&user, &other] {
+        api.member(&lobby, id(user)).await;
+    }
+    let direct = json!({"type": "DIRECT", "members": [jdoe, asmith]});
+    let direct = api.post("/v1/channels", direct).await.ok();
+    for channel in [&channel, &lobby, &direct] {
+        let address = format!("/v1/channels/{}/messages", channel["id"]);
+        let first = api.message(channel, "Hello <@asmith>, this is <#board>").await;
+        let reply = api.reply(&first, "Hello <@jdoe>").await;
+        let own = api.post(&address, json!({"body": "Hello <#lobby>", "user": jdoe})).await.ok();
+        api.reply(&own, "a reply to what goes").await;
+        let carrying = api.request(Method::POST, &address).multipart(file().text("username", "jdoe"));
+        let carrying = Answer::of(carrying).await.ok();
+        let (read, reader, application) = (
+            [id(&first), id(&reply), id(&own), id(&carrying)],
+            [id(&user), id(&other)],
+            id(&api.get("/v1/application").await.ok()),
+        );
+        let (channel, store) = (id(channel), api.server.store());
+        let live = store.write(move |tx| {
+            for user in reader {
+                for message in read {
+                    read_receipts::record(tx, application, message, user, 0)?;
+                }
+                let session = sessions::start(tx, application, user, "node", None, 0)?.expect("there is such a user");
+                sessions::enter(tx, application, session, channel, 0)?;
+                let ended = sessions::start(tx, application, user, "node", None, 0)?.expect("there is such a user");
+                sessions::enter(tx, application, ended, channel, 0)?;
+                sessions::end(tx, application, ended, 1)?;
+            }
+            Ok(())
+        });
+        live.await.expect("what happens live is recorded");
+    }
     let items = json!([{"name": "imported", "idempotencyKey": "1"}, {"name": "jdoe"}]);
     api.import("/v1/imports/users", &items).await;
+    let items = json!([{"username": "imported", "idempotencyKey": "1"}]);
+    api.import(&format!("/v1/imports/channels/{}/members", channel["id"]), &items).await;
     api.ended(&Answer::of(api.request(Method::POST, "/v1/analytics/users")).await.body).await;
+}
+
+fn list(database: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = database.prepare(sql).expect("a statement");
+    statement.query_map([], |row| row.get(0)).expect("rows").collect::<Result<_, _>>().expect("texts")
+}
+
+fn count(database: &Connection, sql: &str) -> i64 {
+    database.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{error}: {sql}"))
+}
+
+/// The tables of the database, without those that hold the insides of another one.
+fn tables(database: &Connection) -> Vec<String> {
+    list(database, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type <> 'shadow' ORDER BY name")
+}
+
+fn columns(database: &Connection, table: &str) -> Vec<String> {
+    list(database, &format!("SELECT name FROM pragma_table_info('{table}')"))
 }
 
 /// How many rows of an application each table has that has such rows at all.
 fn rows(database: &Connection, application: i64) -> Vec<(String, i64)> {
-    let names = "SELECT name FROM sqlite_schema WHERE type = 'table'";
-    let mut names = database.prepare(names).expect("a statement");
-    let names: Vec<String> =
-        names.query_map([], |row| row.get(0)).expect("tables").collect::<Result<_, _>>().expect("names");
     let mut counts = Vec::new();
-    for table in names {
-        let has = |column: &str| {
-            let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
-            database.query_row(sql, [&table, column], |row| row.get::<_, i64>(0)).expect("a count") > 0
-        };
-        let column = match (has("application_id"), table.as_str()) {
-            (true, _) => "application_id",
-            (false, "applications") => "id",
-            (false, name) => {
-                assert!(
-                    COMMON.contains(&name),
-                    "{name} names no application: give it that column, or name it in COMMON"
-                );
-                continue;
+    for table in tables(database) {
+        let condition = match table.as_str() {
+            name if columns(database, name).iter().any(|column| column == "application_id") => {
+                format!("application_id = {application}")
             }
+            "applications" => format!("id = {application}"),
+            // The index keeps no columns, and is asked for its word for the application.
+            "message_search" => format!("message_search MATCH 'place : a{application}'"),
+            name if COMMON.contains(&name) => continue,
+            name => panic!("{name} names no application: give it that column, or name it in COMMON"),
         };
-        let sql = format!("SELECT count(*) FROM {table} WHERE {column} = ?1");
-        counts.push((table, database.query_row(&sql, [application], |row| row.get(0)).expect("a count")));
+        let rows = count(database, &format!("SELECT count(*) FROM {table} WHERE {condition}"));
+        counts.push((table, rows));
     }
     counts
 }
 
-fn open(database: &str) -> Connection {
+/// Rows that point at what is not there, entries of the index without a message, and totals that do not count what
+/// there is.
+fn faults(database: &Connection) -> Vec<String> {
+    let mut checks = vec![
+        ("foreign keys".to_owned(), "SELECT count(*) FROM pragma_foreign_key_check".to_owned()),
+        (
+            "entries of the index".to_owned(),
+            "SELECT count(*) FROM message_search_docsize WHERE id NOT IN (SELECT id FROM messages)".to_owned(),
+        ),
+        (
+            "messages that are not in the index".to_owned(),
+            "SELECT count(*) FROM messages WHERE id NOT IN (SELECT id FROM message_search_docsize)".to_owned(),
+        ),
+    ];
+    let tables = tables(database);
+    for table in &tables {
+        for column in columns(database, table) {
+            let Some(noun) = column.strip_suffix("_id") else { continue };
+            let owner = if noun == "creator" { "users".to_owned() } else { format!("{noun}s") };
+            if !tables.contains(&owner) || OUTLIVED.contains(&(table, &column)) {
+                continue;
+            }
+            // 0 stands for none where the column is part of a key.
+            let sql = format!(
+                "SELECT count(*) FROM {table} WHERE {column} <> 0 AND {column} NOT IN (SELECT id FROM {owner})"
+            );
+            checks.push((format!("{table}.{column}"), sql));
+        }
+    }
+    for (table, column, counted) in TOTALS {
+        let sql = format!("SELECT count(*) FROM {table} AS owner WHERE {column} <> (SELECT count(*) FROM {counted})");
+        checks.push((format!("the total {table}.{column}"), sql));
+    }
+    let found = checks.into_iter().map(|(what, sql)| (what, count(database, &sql)));
+    found.filter(|(_, count)| *count > 0).map(|(what, count)| format!("{count} × {what}")).collect()
+}
+
+/// The database of a server, to look at its tables.
+pub fn open(database: &str) -> Connection {
     Connection::open(database.trim_start_matches("sqlite:")).expect("the database opens a second time")
 }
 
 /// Waits until an application has left nothing in any table.
-async fn until_gone(database: &Connection, application: i64) {
+pub async fn until_gone(database: &Connection, application: i64) {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
         let left: Vec<_> = rows(database, application).into_iter().filter(|(_, count)| *count > 0).collect();
@@ -98,12 +218,50 @@ async fn nothing_is_left_of_a_deleted_application_and_all_of_another_one() {
     assert_eq!(rows(&database, 1), before);
     api.delete("/v1/applications/me").await.ok();
     until_gone(&database, 1).await;
-    // A server that stops has swept.
     server.stop().await;
-    let due = database.query_row("SELECT count(*) FROM file_removals", [], |row| row.get::<_, i64>(0));
-    assert_eq!(due.expect("a count"), 0);
-    let files: Vec<_> = std::fs::read_dir(server.files()).expect("the folder of files").collect();
-    assert!(files.is_empty(), "files without an owner: {files:?}");
+    assert_eq!(stored(&server), [""; 0], "files without an owner");
+}
+
+/// The objects in the folder of the files, by name. A server that stops has swept.
+fn stored(server: &Server) -> Vec<String> {
+    let entries = std::fs::read_dir(server.files()).expect("the folder of files");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"));
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn nothing_points_at_a_user_or_a_channel_that_was_deleted() {
+    let mut server = Server::start().await;
+    let database = open(&server.database);
+    let api = server.application().await;
+    fill(&api).await;
+    assert_eq!(faults(&database), [""; 0], "before anything is deleted");
+    let keys = "SELECT count(*) FROM import_keys WHERE channel_id > 0";
+    assert_eq!(count(&database, keys), 1, "`fill` imports a member by a key");
+    let users = api.get("/v1/users").await.ok()["_embedded"]["users"].clone();
+    let channels = api.get("/v1/channels").await.ok()["_embedded"]["channels"].clone();
+    let named = |list: &Value, name: &str| {
+        let found = list.as_array().expect("a list").iter().find(|item| item["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} in {list}"))["_links"]["self"]["href"]
+            .as_str()
+            .expect("a link")
+            .to_owned()
+    };
+    for address in
+        [named(&users, "jdoe"), named(&channels, "board"), named(&users, "asmith"), named(&channels, "lobby")]
+    {
+        api.delete(&address).await.ok();
+        assert_eq!(api.get(&address).await.status, 404);
+        assert_eq!(faults(&database), [""; 0], "after the deletion of {address}");
+    }
+    for table in ["messages", "threads", "mentions", "read_receipts", "chat_sessions", "files", "members"] {
+        assert_eq!(count(&database, &format!("SELECT count(*) FROM {table}")), 0, "rows of {table}");
+    }
+    server.stop().await;
+    let wanted = "SELECT key FROM files UNION SELECT result FROM jobs WHERE result IS NOT NULL ORDER BY 1";
+    assert_eq!(stored(&server), list(&database, wanted), "files in the folder and those that have an owner");
 }
 
 #[tokio::test]

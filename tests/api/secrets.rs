@@ -1,6 +1,7 @@
 //! Secrets of users: kept for whoever may read them, and unreadable in the database.
 
 use crate::child::{Serving, command, run};
+use crate::deletions;
 use crate::support::{Caller, Server};
 use chatkitty_platform::auth::Secret;
 use chatkitty_platform::server::start;
@@ -126,6 +127,7 @@ async fn secrets_go_with_their_user_and_their_application() {
     api.delete(&format!("/v1/users/{}", jane["id"])).await.ok();
     assert_eq!(rows(&server.store()).await.len(), 1);
     api.delete("/v1/applications/me").await.ok();
+    deletions::until_gone(&deletions::open(&server.database), 1).await;
     assert_eq!(rows(&server.store()).await, []);
 }
 

@@ -1,5 +1,6 @@
 //! Threads: where messages and the replies to them lie, and what is left when they go.
 
+use crate::deletions;
 use crate::support::{Caller, Server};
 use chatkitty_platform::store::threads;
 use serde_json::{Value, json};
@@ -156,6 +157,7 @@ async fn channels_and_applications_go_with_all_their_threads() {
     api.delete("/v1/channels/1").await.ok();
     assert_eq!(bodies(&api, "/v1/messages").await, ["nested", "reply", "message"]);
     api.delete("/v1/applications/me").await.ok();
+    deletions::until_gone(&deletions::open(&server.database), 1).await;
     let count = "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM threads)";
     let left = server.store().read(move |tx| tx.query_opt(count, &[], |row| row.i64(0))).await;
     assert_eq!(left, Ok(Some(0)));
