@@ -11,6 +11,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::{TempDir, tempdir};
 
 const SECRET: &str = "acmesecret-that-nobody-may-see";
@@ -49,6 +50,18 @@ impl World {
     fn json(&self, arguments: &[&str]) -> Value {
         let text = self.ok(&[arguments, &["--json"]].concat());
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+    }
+
+    /// Asks for a job again until it has ended.
+    fn ended(&self, job: &Value) -> Value {
+        let patience = Instant::now() + Duration::from_secs(60);
+        loop {
+            let now = self.json(&["jobs", "get", &job["id"].to_string()]);
+            if now.get("endedTime").is_some() {
+                return now;
+            }
+            assert!(Instant::now() < patience, "the job runs on and on: {now}");
+        }
     }
 
     fn users(&self, names: &[&str]) {
@@ -478,6 +491,33 @@ async fn files_are_sent_from_where_they_lie() {
 
     run(world.call(&[&update[..], &["--file", "no.gif"]].concat())).failed(1, &["cannot send no.gif", "No such file"]);
     run(world.call(&update)).failed(2, &["--url <URL>"]);
+}
+
+#[tokio::test]
+async fn an_import_is_started_watched_and_its_report_fetched() {
+    let world = World::new();
+    let items = json!([{"name": "ada", "idempotencyKey": "1"}, {"name": ""}, {"name": "grace"}]);
+    std::fs::write(world.folder.path().join("users.json"), items.to_string()).unwrap();
+    let job = world.json(&["imports", "users", "import", "--file", "users.json"]);
+    assert_eq!(job["type"], "USER_IMPORT");
+    let ended = world.ended(&job);
+    let progress = json!({"done": 2, "failed": 1, "skipped": 0});
+    assert_eq!((&ended["state"], &ended["progress"]), (&json!("FINISHED"), &progress), "{ended}");
+    let names = world.ok(&["users", "list", "--json", "--all"]);
+    assert!(names.contains("\"ada\"") && names.contains("\"grace\""), "{names}");
+    let report = world.ok(&["jobs", "file", "retrieve", &job["id"].to_string()]);
+    let fault: Value = serde_json::from_str(report.lines().next().unwrap()).unwrap();
+    assert_eq!((&fault["index"], &fault["field"]), (&json!(1), &json!("name")), "{report}");
+
+    let job = world.json(&["analytics", "users", "export"]);
+    world.ended(&job);
+    let fetch = ["jobs", "file", "retrieve", &job["id"].to_string(), "--output", "users.jsonl"];
+    assert_eq!(world.ok(&fetch), "");
+    let exported = std::fs::read_to_string(world.folder.path().join("users.jsonl")).unwrap();
+    assert_eq!(exported.lines().count(), 2, "{exported}");
+    assert!(world.ok(&["jobs", "list"]).contains("USER_ANALYTICS_EXPORT"));
+
+    run(world.call(&["imports", "users", "import"])).failed(2, &["--file <FILE>"]);
 }
 
 #[tokio::test]

@@ -50,8 +50,9 @@ pub(super) fn command(command: &Command) -> clap::Command {
         // What has no flag, as another has its name, is still reached by `--set`.
         if !taken.contains(&field.flag()) {
             taken.push(field.flag());
-            let others: &[String] = if field.is_file() { &[] } else { &others };
-            made = made.arg(field.arg(others));
+            // Nothing stands for a file where a form is all that can be sent.
+            let alone = field.is_file() && command.body("json").is_none();
+            made = made.arg(field.arg(if alone { &[] } else { &others }));
         }
     }
     made.args(own_args(command))
@@ -84,10 +85,11 @@ fn named(arg: Arg, parameter: &'static Value, index: Option<usize>) -> Arg {
 /// The fields of the request body, in whichever form it can be sent.
 pub(super) fn fields(command: &Command) -> Vec<Field> {
     let mut fields: Vec<Field> = command.body("json").map(body::fields).unwrap_or_default();
+    let has_flags = !fields.is_empty();
     for field in command.body("multipart/form-data").map(body::fields).unwrap_or_default() {
         if fields.iter().all(|known| known.flag() != field.flag()) {
-            // Where JSON will do, nobody needs to send a form.
-            fields.push(if command.body("json").is_some() { field.optional() } else { field });
+            // Where flags say the body as JSON, nobody needs to send a form.
+            fields.push(if has_flags { field.optional() } else { field });
         }
     }
     fields

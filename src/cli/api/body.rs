@@ -123,7 +123,11 @@ impl Field {
             _ => arg.value_name(name),
         };
         let arg = if self.many { arg.action(ArgAction::Append) } else { arg };
-        if self.required { arg.required_unless_present_any(others) } else { arg }
+        match (self.required, others) {
+            (false, _) => arg,
+            (true, []) => arg.required(true),
+            (true, others) => arg.required_unless_present_any(others),
+        }
     }
 
     fn help(&self) -> String {
