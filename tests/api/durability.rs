@@ -224,8 +224,7 @@ async fn reset(server: &Serving, token: &str, length: usize) {
     }
 }
 
-/// A database, its program and what was promised about it.
-/// Gives how many resources it has heard of, and how many writes were refused.
+/// Works on a database of its own, and gives how many resources it has heard of and how many writes were refused.
 async fn world(mut random: Random, library: &Library) -> (u64, u64) {
     let folder = tempdir().unwrap();
     let faults = Faults::calm(library, folder.path());
