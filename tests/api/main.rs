@@ -21,6 +21,7 @@ mod imports;
 mod jobs;
 mod members;
 mod messages;
+mod model;
 mod naming;
 mod paging;
 mod program;
