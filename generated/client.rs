@@ -291,6 +291,160 @@ stands for what follows the colon. Absent if the server serves no documentation.
             Default::default()
         }
     }
+    ///A channel was created, with its first members.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelCreatedEvent {
+        pub channel: crate::generated::wire::ChannelResource,
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a channel that was created.
+        #[serde(rename = "type", default = "defaults::channel_created_event_type")]
+        pub type_: ChannelCreatedEventType,
+    }
+    impl ChannelCreatedEvent {
+        pub fn builder() -> builder::ChannelCreatedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a channel that was created.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChannelCreatedEventType {
+        #[serde(rename = "CHANNEL_CREATED")]
+        ChannelCreated,
+    }
+    impl ::std::fmt::Display for ChannelCreatedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::ChannelCreated => f.write_str("CHANNEL_CREATED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChannelCreatedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "CHANNEL_CREATED" => Ok(Self::ChannelCreated),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for ChannelCreatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for ChannelCreatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChannelCreatedEventType {
+        fn default() -> Self {
+            ChannelCreatedEventType::ChannelCreated
+        }
+    }
+    ///A channel was deleted, with all that was in it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelDeletedEvent {
+        pub channel: DeletedResource,
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a channel that was deleted.
+        #[serde(rename = "type", default = "defaults::channel_deleted_event_type")]
+        pub type_: ChannelDeletedEventType,
+    }
+    impl ChannelDeletedEvent {
+        pub fn builder() -> builder::ChannelDeletedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a channel that was deleted.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChannelDeletedEventType {
+        #[serde(rename = "CHANNEL_DELETED")]
+        ChannelDeleted,
+    }
+    impl ::std::fmt::Display for ChannelDeletedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::ChannelDeleted => f.write_str("CHANNEL_DELETED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChannelDeletedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "CHANNEL_DELETED" => Ok(Self::ChannelDeleted),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for ChannelDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for ChannelDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChannelDeletedEventType {
+        fn default() -> Self {
+            ChannelDeletedEventType::ChannelDeleted
+        }
+    }
     ///Links to the channel and to the application.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChannelEventLinks {
@@ -300,6 +454,83 @@ stands for what follows the colon. Absent if the server serves no documentation.
     impl ChannelEventLinks {
         pub fn builder() -> builder::ChannelEventLinks {
             Default::default()
+        }
+    }
+    ///A custom event was sent in the channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelEventSentEvent {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        pub event: ChannelGenericEventResource,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a custom event.
+        #[serde(rename = "type", default = "defaults::channel_event_sent_event_type")]
+        pub type_: ChannelEventSentEventType,
+    }
+    impl ChannelEventSentEvent {
+        pub fn builder() -> builder::ChannelEventSentEvent {
+            Default::default()
+        }
+    }
+    ///Marks a custom event.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChannelEventSentEventType {
+        #[serde(rename = "CHANNEL_EVENT_SENT")]
+        ChannelEventSent,
+    }
+    impl ::std::fmt::Display for ChannelEventSentEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::ChannelEventSent => f.write_str("CHANNEL_EVENT_SENT"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChannelEventSentEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "CHANNEL_EVENT_SENT" => Ok(Self::ChannelEventSent),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for ChannelEventSentEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for ChannelEventSentEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChannelEventSentEventType {
+        fn default() -> Self {
+            ChannelEventSentEventType::ChannelEventSent
         }
     }
     ///An event as it was sent.
@@ -586,6 +817,100 @@ where it can be deleted.
     impl ChannelPropertiesPatch {
         pub fn builder() -> builder::ChannelPropertiesPatch {
             Default::default()
+        }
+    }
+    ///What every event has that happened in a channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelStreamEventBase {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+    }
+    impl ChannelStreamEventBase {
+        pub fn builder() -> builder::ChannelStreamEventBase {
+            Default::default()
+        }
+    }
+    ///A channel was changed; this is what it is now.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChannelUpdatedEvent {
+        pub channel: crate::generated::wire::ChannelResource,
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a channel that was changed.
+        #[serde(rename = "type", default = "defaults::channel_updated_event_type")]
+        pub type_: ChannelUpdatedEventType,
+    }
+    impl ChannelUpdatedEvent {
+        pub fn builder() -> builder::ChannelUpdatedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a channel that was changed.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChannelUpdatedEventType {
+        #[serde(rename = "CHANNEL_UPDATED")]
+        ChannelUpdated,
+    }
+    impl ::std::fmt::Display for ChannelUpdatedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::ChannelUpdated => f.write_str("CHANNEL_UPDATED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChannelUpdatedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "CHANNEL_UPDATED" => Ok(Self::ChannelUpdated),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for ChannelUpdatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for ChannelUpdatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChannelUpdatedEventType {
+        fn default() -> Self {
+            ChannelUpdatedEventType::ChannelUpdated
         }
     }
     ///Links to the user, to the channel and to the application.
@@ -1516,6 +1841,17 @@ each if there are any.
             Default::default()
         }
     }
+    ///What is left of a resource that was deleted.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct DeletedResource {
+        ///The ID that it had.
+        pub id: i64,
+    }
+    impl DeletedResource {
+        pub fn builder() -> builder::DeletedResource {
+            Default::default()
+        }
+    }
     ///A direct channel to import. There is one for each set of users.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct DirectChannelImport {
@@ -2367,6 +2703,83 @@ sent again.
             Self(value)
         }
     }
+    ///Somebody is typing, in the channel or in a thread of it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct KeystrokesSentEvent {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        pub keystrokes: ReplyThreadKeystrokesResource,
+        ///Marks keystrokes.
+        #[serde(rename = "type", default = "defaults::keystrokes_sent_event_type")]
+        pub type_: KeystrokesSentEventType,
+    }
+    impl KeystrokesSentEvent {
+        pub fn builder() -> builder::KeystrokesSentEvent {
+            Default::default()
+        }
+    }
+    ///Marks keystrokes.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum KeystrokesSentEventType {
+        #[serde(rename = "KEYSTROKES_SENT")]
+        KeystrokesSent,
+    }
+    impl ::std::fmt::Display for KeystrokesSentEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::KeystrokesSent => f.write_str("KEYSTROKES_SENT"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for KeystrokesSentEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "KEYSTROKES_SENT" => Ok(Self::KeystrokesSent),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for KeystrokesSentEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for KeystrokesSentEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for KeystrokesSentEventType {
+        fn default() -> Self {
+            KeystrokesSentEventType::KeystrokesSent
+        }
+    }
     ///A link to another resource.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Link {
@@ -2463,6 +2876,237 @@ sent again.
             MainReplyThreadResourceType::Main
         }
     }
+    ///A user became a member of the channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MemberCreatedEvent {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a member that was created.
+        #[serde(rename = "type", default = "defaults::member_created_event_type")]
+        pub type_: MemberCreatedEventType,
+        pub user: ChatUserResource,
+    }
+    impl MemberCreatedEvent {
+        pub fn builder() -> builder::MemberCreatedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a member that was created.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum MemberCreatedEventType {
+        #[serde(rename = "MEMBER_CREATED")]
+        MemberCreated,
+    }
+    impl ::std::fmt::Display for MemberCreatedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::MemberCreated => f.write_str("MEMBER_CREATED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for MemberCreatedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "MEMBER_CREATED" => Ok(Self::MemberCreated),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for MemberCreatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for MemberCreatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for MemberCreatedEventType {
+        fn default() -> Self {
+            MemberCreatedEventType::MemberCreated
+        }
+    }
+    ///A user is no longer a member of the channel.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MemberDeletedEvent {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a member that was deleted.
+        #[serde(rename = "type", default = "defaults::member_deleted_event_type")]
+        pub type_: MemberDeletedEventType,
+        pub user: DeletedResource,
+    }
+    impl MemberDeletedEvent {
+        pub fn builder() -> builder::MemberDeletedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a member that was deleted.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum MemberDeletedEventType {
+        #[serde(rename = "MEMBER_DELETED")]
+        MemberDeleted,
+    }
+    impl ::std::fmt::Display for MemberDeletedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::MemberDeleted => f.write_str("MEMBER_DELETED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for MemberDeletedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "MEMBER_DELETED" => Ok(Self::MemberDeleted),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for MemberDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for MemberDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for MemberDeletedEventType {
+        fn default() -> Self {
+            MemberDeletedEventType::MemberDeleted
+        }
+    }
+    ///A member became a moderator of the channel, or ceased to be one.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MemberUpdatedEvent {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a member that was changed.
+        #[serde(rename = "type", default = "defaults::member_updated_event_type")]
+        pub type_: MemberUpdatedEventType,
+        pub user: ChatUserResource,
+    }
+    impl MemberUpdatedEvent {
+        pub fn builder() -> builder::MemberUpdatedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a member that was changed.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum MemberUpdatedEventType {
+        #[serde(rename = "MEMBER_UPDATED")]
+        MemberUpdated,
+    }
+    impl ::std::fmt::Display for MemberUpdatedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::MemberUpdated => f.write_str("MEMBER_UPDATED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for MemberUpdatedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "MEMBER_UPDATED" => Ok(Self::MemberUpdated),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for MemberUpdatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for MemberUpdatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for MemberUpdatedEventType {
+        fn default() -> Self {
+            MemberUpdatedEventType::MemberUpdated
+        }
+    }
     ///What all messages have.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct MessageBase {
@@ -2503,6 +3147,160 @@ sent again.
     impl MessageBase {
         pub fn builder() -> builder::MessageBase {
             Default::default()
+        }
+    }
+    ///A message was sent, be it kept or, in an OPEN channel, broadcast only.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageCreatedEvent {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        pub message: crate::generated::wire::MessageResource,
+        ///Marks a message that was created.
+        #[serde(rename = "type", default = "defaults::message_created_event_type")]
+        pub type_: MessageCreatedEventType,
+    }
+    impl MessageCreatedEvent {
+        pub fn builder() -> builder::MessageCreatedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a message that was created.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum MessageCreatedEventType {
+        #[serde(rename = "MESSAGE_CREATED")]
+        MessageCreated,
+    }
+    impl ::std::fmt::Display for MessageCreatedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::MessageCreated => f.write_str("MESSAGE_CREATED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for MessageCreatedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "MESSAGE_CREATED" => Ok(Self::MessageCreated),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for MessageCreatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for MessageCreatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for MessageCreatedEventType {
+        fn default() -> Self {
+            MessageCreatedEventType::MessageCreated
+        }
+    }
+    ///A message was deleted, with the replies to it.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageDeletedEvent {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        pub message: DeletedResource,
+        ///Marks a message that was deleted.
+        #[serde(rename = "type", default = "defaults::message_deleted_event_type")]
+        pub type_: MessageDeletedEventType,
+    }
+    impl MessageDeletedEvent {
+        pub fn builder() -> builder::MessageDeletedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a message that was deleted.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum MessageDeletedEventType {
+        #[serde(rename = "MESSAGE_DELETED")]
+        MessageDeleted,
+    }
+    impl ::std::fmt::Display for MessageDeletedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::MessageDeleted => f.write_str("MESSAGE_DELETED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for MessageDeletedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "MESSAGE_DELETED" => Ok(Self::MessageDeleted),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for MessageDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for MessageDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for MessageDeletedEventType {
+        fn default() -> Self {
+            MessageDeletedEventType::MessageDeleted
         }
     }
     ///What all messages can be imported with.
@@ -2810,6 +3608,157 @@ the thread of its `replies` and to its `readReceipts` if it is kept, and to its 
     impl ::std::default::Default for MessageReplyThreadResourceType {
         fn default() -> Self {
             MessageReplyThreadResourceType::Message
+        }
+    }
+    ///A message was changed; this is what it is now.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageUpdatedEvent {
+        ///The ID of the channel in which it happened.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        pub message: crate::generated::wire::MessageResource,
+        ///Marks a message that was changed.
+        #[serde(rename = "type", default = "defaults::message_updated_event_type")]
+        pub type_: MessageUpdatedEventType,
+    }
+    impl MessageUpdatedEvent {
+        pub fn builder() -> builder::MessageUpdatedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a message that was changed.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum MessageUpdatedEventType {
+        #[serde(rename = "MESSAGE_UPDATED")]
+        MessageUpdated,
+    }
+    impl ::std::fmt::Display for MessageUpdatedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::MessageUpdated => f.write_str("MESSAGE_UPDATED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for MessageUpdatedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "MESSAGE_UPDATED" => Ok(Self::MessageUpdated),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for MessageUpdatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for MessageUpdatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for MessageUpdatedEventType {
+        fn default() -> Self {
+            MessageUpdatedEventType::MessageUpdated
+        }
+    }
+    ///All messages of the application were deleted.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessagesDeletedEvent {
+        pub application: ApplicationResource,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks that all messages were deleted.
+        #[serde(rename = "type", default = "defaults::messages_deleted_event_type")]
+        pub type_: MessagesDeletedEventType,
+    }
+    impl MessagesDeletedEvent {
+        pub fn builder() -> builder::MessagesDeletedEvent {
+            Default::default()
+        }
+    }
+    ///Marks that all messages were deleted.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum MessagesDeletedEventType {
+        #[serde(rename = "MESSAGES_DELETED")]
+        MessagesDeleted,
+    }
+    impl ::std::fmt::Display for MessagesDeletedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::MessagesDeleted => f.write_str("MESSAGES_DELETED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for MessagesDeletedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "MESSAGES_DELETED" => Ok(Self::MessagesDeleted),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for MessagesDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for MessagesDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for MessagesDeletedEventType {
+        fn default() -> Self {
+            MessagesDeletedEventType::MessagesDeleted
         }
     }
     ///A channel that anyone may enter without joining. Its messages are broadcast and not kept.
@@ -3723,6 +4672,240 @@ they reply to, if they are replies.
             StandaloneReplyThreadResourceType::Standalone
         }
     }
+    ///The stream ends. To go on, resume from the last event that had an ID.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct StreamEndedEvent {
+        ///When it ended.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        pub reason: crate::generated::wire::StreamEndReason,
+        ///Marks the last event.
+        #[serde(rename = "type", default = "defaults::stream_ended_event_type")]
+        pub type_: StreamEndedEventType,
+    }
+    impl StreamEndedEvent {
+        pub fn builder() -> builder::StreamEndedEvent {
+            Default::default()
+        }
+    }
+    ///Marks the last event.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum StreamEndedEventType {
+        #[serde(rename = "STREAM_ENDED")]
+        StreamEnded,
+    }
+    impl ::std::fmt::Display for StreamEndedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::StreamEnded => f.write_str("STREAM_ENDED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for StreamEndedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "STREAM_ENDED" => Ok(Self::StreamEnded),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for StreamEndedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for StreamEndedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for StreamEndedEventType {
+        fn default() -> Self {
+            StreamEndedEventType::StreamEnded
+        }
+    }
+    ///What every event has that can be resumed from.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct StreamEventBase {
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+    }
+    impl StreamEventBase {
+        pub fn builder() -> builder::StreamEventBase {
+            Default::default()
+        }
+    }
+    /**Events are missing: those since the one that was named are no longer kept. The stream goes on after the event
+with this ID.
+*/
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct StreamResetEvent {
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a gap.
+        #[serde(rename = "type", default = "defaults::stream_reset_event_type")]
+        pub type_: StreamResetEventType,
+    }
+    impl StreamResetEvent {
+        pub fn builder() -> builder::StreamResetEvent {
+            Default::default()
+        }
+    }
+    ///Marks a gap.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum StreamResetEventType {
+        #[serde(rename = "STREAM_RESET")]
+        StreamReset,
+    }
+    impl ::std::fmt::Display for StreamResetEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::StreamReset => f.write_str("STREAM_RESET"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for StreamResetEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "STREAM_RESET" => Ok(Self::StreamReset),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for StreamResetEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for StreamResetEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for StreamResetEventType {
+        fn default() -> Self {
+            StreamResetEventType::StreamReset
+        }
+    }
+    ///The stream begins after the event with this ID.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct StreamStartedEvent {
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks the first event.
+        #[serde(rename = "type", default = "defaults::stream_started_event_type")]
+        pub type_: StreamStartedEventType,
+    }
+    impl StreamStartedEvent {
+        pub fn builder() -> builder::StreamStartedEvent {
+            Default::default()
+        }
+    }
+    ///Marks the first event.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum StreamStartedEventType {
+        #[serde(rename = "STREAM_STARTED")]
+        StreamStarted,
+    }
+    impl ::std::fmt::Display for StreamStartedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::StreamStarted => f.write_str("STREAM_STARTED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for StreamStartedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "STREAM_STARTED" => Ok(Self::StreamStarted),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for StreamStartedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for StreamStartedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for StreamStartedEventType {
+        fn default() -> Self {
+            StreamStartedEventType::StreamStarted
+        }
+    }
     ///A text of a user to import.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct TextChatUserMessageImport {
@@ -4374,6 +5557,154 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             TextSystemMessageResourceType::SystemText
         }
     }
+    ///A user was created.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct UserCreatedEvent {
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a user that was created.
+        #[serde(rename = "type", default = "defaults::user_created_event_type")]
+        pub type_: UserCreatedEventType,
+        pub user: ChatUserResource,
+    }
+    impl UserCreatedEvent {
+        pub fn builder() -> builder::UserCreatedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a user that was created.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum UserCreatedEventType {
+        #[serde(rename = "USER_CREATED")]
+        UserCreated,
+    }
+    impl ::std::fmt::Display for UserCreatedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::UserCreated => f.write_str("USER_CREATED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for UserCreatedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "USER_CREATED" => Ok(Self::UserCreated),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for UserCreatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for UserCreatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for UserCreatedEventType {
+        fn default() -> Self {
+            UserCreatedEventType::UserCreated
+        }
+    }
+    ///A user was deleted, with all that was its own.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct UserDeletedEvent {
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a user that was deleted.
+        #[serde(rename = "type", default = "defaults::user_deleted_event_type")]
+        pub type_: UserDeletedEventType,
+        pub user: DeletedResource,
+    }
+    impl UserDeletedEvent {
+        pub fn builder() -> builder::UserDeletedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a user that was deleted.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum UserDeletedEventType {
+        #[serde(rename = "USER_DELETED")]
+        UserDeleted,
+    }
+    impl ::std::fmt::Display for UserDeletedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::UserDeleted => f.write_str("USER_DELETED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for UserDeletedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "USER_DELETED" => Ok(Self::UserDeleted),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for UserDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for UserDeletedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for UserDeletedEventType {
+        fn default() -> Self {
+            UserDeletedEventType::UserDeleted
+        }
+    }
     ///An existing user, named by ID.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct UserIdReference {
@@ -4400,6 +5731,80 @@ the user and `<#name>` the channel of that name, if there was one when the text 
     impl ::std::convert::From<UsernameReference> for UserReference {
         fn from(value: UsernameReference) -> Self {
             Self::UsernameReference(value)
+        }
+    }
+    ///A user was changed; this is what it is now.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct UserUpdatedEvent {
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        ///The number of the event in its application, one more than the one before.
+        pub id: i64,
+        ///Marks a user that was changed.
+        #[serde(rename = "type", default = "defaults::user_updated_event_type")]
+        pub type_: UserUpdatedEventType,
+        pub user: ChatUserResource,
+    }
+    impl UserUpdatedEvent {
+        pub fn builder() -> builder::UserUpdatedEvent {
+            Default::default()
+        }
+    }
+    ///Marks a user that was changed.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum UserUpdatedEventType {
+        #[serde(rename = "USER_UPDATED")]
+        UserUpdated,
+    }
+    impl ::std::fmt::Display for UserUpdatedEventType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::UserUpdated => f.write_str("USER_UPDATED"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for UserUpdatedEventType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "USER_UPDATED" => Ok(Self::UserUpdated),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for UserUpdatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for UserUpdatedEventType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for UserUpdatedEventType {
+        fn default() -> Self {
+            UserUpdatedEventType::UserUpdated
         }
     }
     ///The name by which programs know a user.
@@ -5988,6 +7393,228 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ChannelCreatedEvent {
+            channel: ::std::result::Result<
+                crate::generated::wire::ChannelResource,
+                ::std::string::String,
+            >,
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::ChannelCreatedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelCreatedEvent {
+            fn default() -> Self {
+                Self {
+                    channel: Err("no value supplied for channel".to_string()),
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::channel_created_event_type()),
+                }
+            }
+        }
+        impl ChannelCreatedEvent {
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ChannelResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelCreatedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelCreatedEvent>
+        for super::ChannelCreatedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelCreatedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel: value.channel?,
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelCreatedEvent> for ChannelCreatedEvent {
+            fn from(value: super::ChannelCreatedEvent) -> Self {
+                Self {
+                    channel: Ok(value.channel),
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelDeletedEvent {
+            channel: ::std::result::Result<
+                super::DeletedResource,
+                ::std::string::String,
+            >,
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::ChannelDeletedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelDeletedEvent {
+            fn default() -> Self {
+                Self {
+                    channel: Err("no value supplied for channel".to_string()),
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::channel_deleted_event_type()),
+                }
+            }
+        }
+        impl ChannelDeletedEvent {
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::DeletedResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelDeletedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelDeletedEvent>
+        for super::ChannelDeletedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelDeletedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel: value.channel?,
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelDeletedEvent> for ChannelDeletedEvent {
+            fn from(value: super::ChannelDeletedEvent) -> Self {
+                Self {
+                    channel: Ok(value.channel),
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ChannelEventLinks {
             application: ::std::result::Result<super::Link, ::std::string::String>,
             channel: ::std::result::Result<super::Link, ::std::string::String>,
@@ -6042,6 +7669,118 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 Self {
                     application: Ok(value.application),
                     channel: Ok(value.channel),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelEventSentEvent {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            event: ::std::result::Result<
+                super::ChannelGenericEventResource,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::ChannelEventSentEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelEventSentEvent {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    event: Err("no value supplied for event".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::channel_event_sent_event_type()),
+                }
+            }
+        }
+        impl ChannelEventSentEvent {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn event<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelGenericEventResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.event = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for event: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelEventSentEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelEventSentEvent>
+        for super::ChannelEventSentEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelEventSentEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    event: value.event?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelEventSentEvent>
+        for ChannelEventSentEvent {
+            fn from(value: super::ChannelEventSentEvent) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    event: Ok(value.event),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
                 }
             }
         }
@@ -6963,6 +8702,191 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 Self {
                     display_name: Ok(value.display_name),
                     properties: Ok(value.properties),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelStreamEventBase {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for ChannelStreamEventBase {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                }
+            }
+        }
+        impl ChannelStreamEventBase {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelStreamEventBase>
+        for super::ChannelStreamEventBase {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelStreamEventBase,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelStreamEventBase>
+        for ChannelStreamEventBase {
+            fn from(value: super::ChannelStreamEventBase) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChannelUpdatedEvent {
+            channel: ::std::result::Result<
+                crate::generated::wire::ChannelResource,
+                ::std::string::String,
+            >,
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::ChannelUpdatedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChannelUpdatedEvent {
+            fn default() -> Self {
+                Self {
+                    channel: Err("no value supplied for channel".to_string()),
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::channel_updated_event_type()),
+                }
+            }
+        }
+        impl ChannelUpdatedEvent {
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ChannelResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChannelUpdatedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChannelUpdatedEvent>
+        for super::ChannelUpdatedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChannelUpdatedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel: value.channel?,
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChannelUpdatedEvent> for ChannelUpdatedEvent {
+            fn from(value: super::ChannelUpdatedEvent) -> Self {
+                Self {
+                    channel: Ok(value.channel),
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
                 }
             }
         }
@@ -9859,6 +11783,42 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             }
         }
         #[derive(Clone, Debug)]
+        pub struct DeletedResource {
+            id: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for DeletedResource {
+            fn default() -> Self {
+                Self {
+                    id: Err("no value supplied for id".to_string()),
+                }
+            }
+        }
+        impl DeletedResource {
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<DeletedResource> for super::DeletedResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: DeletedResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { id: value.id? })
+            }
+        }
+        impl ::std::convert::From<super::DeletedResource> for DeletedResource {
+            fn from(value: super::DeletedResource) -> Self {
+                Self { id: Ok(value.id) }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct DirectChannelImport {
             creator: ::std::result::Result<
                 ::std::option::Option<super::Username>,
@@ -11406,6 +13366,117 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             }
         }
         #[derive(Clone, Debug)]
+        pub struct KeystrokesSentEvent {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            keystrokes: ::std::result::Result<
+                super::ReplyThreadKeystrokesResource,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::KeystrokesSentEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for KeystrokesSentEvent {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    keystrokes: Err("no value supplied for keystrokes".to_string()),
+                    type_: Ok(super::defaults::keystrokes_sent_event_type()),
+                }
+            }
+        }
+        impl KeystrokesSentEvent {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn keystrokes<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ReplyThreadKeystrokesResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.keystrokes = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for keystrokes: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::KeystrokesSentEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<KeystrokesSentEvent>
+        for super::KeystrokesSentEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: KeystrokesSentEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    keystrokes: value.keystrokes?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::KeystrokesSentEvent> for KeystrokesSentEvent {
+            fn from(value: super::KeystrokesSentEvent) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    keystrokes: Ok(value.keystrokes),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct Link {
             href: ::std::result::Result<::std::string::String, ::std::string::String>,
             name: ::std::result::Result<
@@ -11614,6 +13685,327 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             }
         }
         #[derive(Clone, Debug)]
+        pub struct MemberCreatedEvent {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::MemberCreatedEventType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<super::ChatUserResource, ::std::string::String>,
+        }
+        impl ::std::default::Default for MemberCreatedEvent {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::member_created_event_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl MemberCreatedEvent {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MemberCreatedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MemberCreatedEvent> for super::MemberCreatedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MemberCreatedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MemberCreatedEvent> for MemberCreatedEvent {
+            fn from(value: super::MemberCreatedEvent) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MemberDeletedEvent {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::MemberDeletedEventType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<super::DeletedResource, ::std::string::String>,
+        }
+        impl ::std::default::Default for MemberDeletedEvent {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::member_deleted_event_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl MemberDeletedEvent {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MemberDeletedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::DeletedResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MemberDeletedEvent> for super::MemberDeletedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MemberDeletedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MemberDeletedEvent> for MemberDeletedEvent {
+            fn from(value: super::MemberDeletedEvent) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MemberUpdatedEvent {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::MemberUpdatedEventType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<super::ChatUserResource, ::std::string::String>,
+        }
+        impl ::std::default::Default for MemberUpdatedEvent {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::member_updated_event_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl MemberUpdatedEvent {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MemberUpdatedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MemberUpdatedEvent> for super::MemberUpdatedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MemberUpdatedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MemberUpdatedEvent> for MemberUpdatedEvent {
+            fn from(value: super::MemberUpdatedEvent) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct MessageBase {
             channel_id: ::std::result::Result<i64, ::std::string::String>,
             created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
@@ -11789,6 +14181,228 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageCreatedEvent {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            message: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::MessageCreatedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessageCreatedEvent {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    type_: Ok(super::defaults::message_created_event_type()),
+                }
+            }
+        }
+        impl MessageCreatedEvent {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessageCreatedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageCreatedEvent>
+        for super::MessageCreatedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageCreatedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    message: value.message?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageCreatedEvent> for MessageCreatedEvent {
+            fn from(value: super::MessageCreatedEvent) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    message: Ok(value.message),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageDeletedEvent {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            message: ::std::result::Result<
+                super::DeletedResource,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::MessageDeletedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessageDeletedEvent {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    type_: Ok(super::defaults::message_deleted_event_type()),
+                }
+            }
+        }
+        impl MessageDeletedEvent {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::DeletedResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessageDeletedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageDeletedEvent>
+        for super::MessageDeletedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageDeletedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    message: value.message?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageDeletedEvent> for MessageDeletedEvent {
+            fn from(value: super::MessageDeletedEvent) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    message: Ok(value.message),
+                    type_: Ok(value.type_),
                 }
             }
         }
@@ -12883,6 +15497,212 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     id: Ok(value.id),
                     links: Ok(value.links),
                     properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageUpdatedEvent {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            message: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::MessageUpdatedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessageUpdatedEvent {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    type_: Ok(super::defaults::message_updated_event_type()),
+                }
+            }
+        }
+        impl MessageUpdatedEvent {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessageUpdatedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageUpdatedEvent>
+        for super::MessageUpdatedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageUpdatedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    message: value.message?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageUpdatedEvent> for MessageUpdatedEvent {
+            fn from(value: super::MessageUpdatedEvent) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    message: Ok(value.message),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessagesDeletedEvent {
+            application: ::std::result::Result<
+                super::ApplicationResource,
+                ::std::string::String,
+            >,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::MessagesDeletedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessagesDeletedEvent {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::messages_deleted_event_type()),
+                }
+            }
+        }
+        impl MessagesDeletedEvent {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ApplicationResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessagesDeletedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessagesDeletedEvent>
+        for super::MessagesDeletedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessagesDeletedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessagesDeletedEvent> for MessagesDeletedEvent {
+            fn from(value: super::MessagesDeletedEvent) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
                     type_: Ok(value.type_),
                 }
             }
@@ -15554,6 +18374,292 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             }
         }
         #[derive(Clone, Debug)]
+        pub struct StreamEndedEvent {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            reason: ::std::result::Result<
+                crate::generated::wire::StreamEndReason,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::StreamEndedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for StreamEndedEvent {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    reason: Err("no value supplied for reason".to_string()),
+                    type_: Ok(super::defaults::stream_ended_event_type()),
+                }
+            }
+        }
+        impl StreamEndedEvent {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn reason<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::StreamEndReason>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reason = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for reason: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::StreamEndedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<StreamEndedEvent> for super::StreamEndedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: StreamEndedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    reason: value.reason?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::StreamEndedEvent> for StreamEndedEvent {
+            fn from(value: super::StreamEndedEvent) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    reason: Ok(value.reason),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct StreamEventBase {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+        }
+        impl ::std::default::Default for StreamEventBase {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                }
+            }
+        }
+        impl StreamEventBase {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<StreamEventBase> for super::StreamEventBase {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: StreamEventBase,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    id: value.id?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::StreamEventBase> for StreamEventBase {
+            fn from(value: super::StreamEventBase) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct StreamResetEvent {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::StreamResetEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for StreamResetEvent {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::stream_reset_event_type()),
+                }
+            }
+        }
+        impl StreamResetEvent {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::StreamResetEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<StreamResetEvent> for super::StreamResetEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: StreamResetEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::StreamResetEvent> for StreamResetEvent {
+            fn from(value: super::StreamResetEvent) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct StreamStartedEvent {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::StreamStartedEventType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for StreamStartedEvent {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::stream_started_event_type()),
+                }
+            }
+        }
+        impl StreamStartedEvent {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::StreamStartedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<StreamStartedEvent> for super::StreamStartedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: StreamStartedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::StreamStartedEvent> for StreamStartedEvent {
+            fn from(value: super::StreamStartedEvent) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct TextChatUserMessageImport {
             body: ::std::result::Result<::std::string::String, ::std::string::String>,
             channel_id: ::std::result::Result<i64, ::std::string::String>,
@@ -16918,6 +20024,188 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             }
         }
         #[derive(Clone, Debug)]
+        pub struct UserCreatedEvent {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::UserCreatedEventType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<super::ChatUserResource, ::std::string::String>,
+        }
+        impl ::std::default::Default for UserCreatedEvent {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::user_created_event_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl UserCreatedEvent {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::UserCreatedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<UserCreatedEvent> for super::UserCreatedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: UserCreatedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::UserCreatedEvent> for UserCreatedEvent {
+            fn from(value: super::UserCreatedEvent) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct UserDeletedEvent {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::UserDeletedEventType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<super::DeletedResource, ::std::string::String>,
+        }
+        impl ::std::default::Default for UserDeletedEvent {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::user_deleted_event_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl UserDeletedEvent {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::UserDeletedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::DeletedResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<UserDeletedEvent> for super::UserDeletedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: UserDeletedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::UserDeletedEvent> for UserDeletedEvent {
+            fn from(value: super::UserDeletedEvent) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct UserIdReference {
             id: ::std::result::Result<i64, ::std::string::String>,
         }
@@ -16951,6 +20239,97 @@ the user and `<#name>` the channel of that name, if there was one when the text 
         impl ::std::convert::From<super::UserIdReference> for UserIdReference {
             fn from(value: super::UserIdReference) -> Self {
                 Self { id: Ok(value.id) }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct UserUpdatedEvent {
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            type_: ::std::result::Result<
+                super::UserUpdatedEventType,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<super::ChatUserResource, ::std::string::String>,
+        }
+        impl ::std::default::Default for UserUpdatedEvent {
+            fn default() -> Self {
+                Self {
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    type_: Ok(super::defaults::user_updated_event_type()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl UserUpdatedEvent {
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::UserUpdatedEventType>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<UserUpdatedEvent> for super::UserUpdatedEvent {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: UserUpdatedEvent,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    created_time: value.created_time?,
+                    id: value.id?,
+                    type_: value.type_?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::UserUpdatedEvent> for UserUpdatedEvent {
+            fn from(value: super::UserUpdatedEvent) -> Self {
+                Self {
+                    created_time: Ok(value.created_time),
+                    id: Ok(value.id),
+                    type_: Ok(value.type_),
+                    user: Ok(value.user),
+                }
             }
         }
         #[derive(Clone, Debug)]
@@ -17095,8 +20474,20 @@ the user and `<#name>` the channel of that name, if there was one when the text 
     }
     /// Generation of default values for serde.
     pub mod defaults {
+        pub(super) fn channel_created_event_type() -> super::ChannelCreatedEventType {
+            super::ChannelCreatedEventType::ChannelCreated
+        }
+        pub(super) fn channel_deleted_event_type() -> super::ChannelDeletedEventType {
+            super::ChannelDeletedEventType::ChannelDeleted
+        }
+        pub(super) fn channel_event_sent_event_type() -> super::ChannelEventSentEventType {
+            super::ChannelEventSentEventType::ChannelEventSent
+        }
         pub(super) fn channel_message_mention_properties_type() -> super::ChannelMessageMentionPropertiesType {
             super::ChannelMessageMentionPropertiesType::Channel
+        }
+        pub(super) fn channel_updated_event_type() -> super::ChannelUpdatedEventType {
+            super::ChannelUpdatedEventType::ChannelUpdated
         }
         pub(super) fn chat_user_message_mention_properties_type() -> super::ChatUserMessageMentionPropertiesType {
             super::ChatUserMessageMentionPropertiesType::User
@@ -17131,11 +20522,35 @@ the user and `<#name>` the channel of that name, if there was one when the text 
         pub(super) fn file_system_message_resource_type() -> super::FileSystemMessageResourceType {
             super::FileSystemMessageResourceType::SystemFile
         }
+        pub(super) fn keystrokes_sent_event_type() -> super::KeystrokesSentEventType {
+            super::KeystrokesSentEventType::KeystrokesSent
+        }
         pub(super) fn main_reply_thread_resource_type() -> super::MainReplyThreadResourceType {
             super::MainReplyThreadResourceType::Main
         }
+        pub(super) fn member_created_event_type() -> super::MemberCreatedEventType {
+            super::MemberCreatedEventType::MemberCreated
+        }
+        pub(super) fn member_deleted_event_type() -> super::MemberDeletedEventType {
+            super::MemberDeletedEventType::MemberDeleted
+        }
+        pub(super) fn member_updated_event_type() -> super::MemberUpdatedEventType {
+            super::MemberUpdatedEventType::MemberUpdated
+        }
+        pub(super) fn message_created_event_type() -> super::MessageCreatedEventType {
+            super::MessageCreatedEventType::MessageCreated
+        }
+        pub(super) fn message_deleted_event_type() -> super::MessageDeletedEventType {
+            super::MessageDeletedEventType::MessageDeleted
+        }
         pub(super) fn message_reply_thread_resource_type() -> super::MessageReplyThreadResourceType {
             super::MessageReplyThreadResourceType::Message
+        }
+        pub(super) fn message_updated_event_type() -> super::MessageUpdatedEventType {
+            super::MessageUpdatedEventType::MessageUpdated
+        }
+        pub(super) fn messages_deleted_event_type() -> super::MessagesDeletedEventType {
+            super::MessagesDeletedEventType::MessagesDeleted
         }
         pub(super) fn open_channel_resource_type() -> super::OpenChannelResourceType {
             super::OpenChannelResourceType::Open
@@ -17155,6 +20570,15 @@ the user and `<#name>` the channel of that name, if there was one when the text 
         pub(super) fn standalone_reply_thread_resource_type() -> super::StandaloneReplyThreadResourceType {
             super::StandaloneReplyThreadResourceType::Standalone
         }
+        pub(super) fn stream_ended_event_type() -> super::StreamEndedEventType {
+            super::StreamEndedEventType::StreamEnded
+        }
+        pub(super) fn stream_reset_event_type() -> super::StreamResetEventType {
+            super::StreamResetEventType::StreamReset
+        }
+        pub(super) fn stream_started_event_type() -> super::StreamStartedEventType {
+            super::StreamStartedEventType::StreamStarted
+        }
         pub(super) fn text_chat_user_message_import_type() -> super::TextChatUserMessageImportType {
             super::TextChatUserMessageImportType::Text
         }
@@ -17172,6 +20596,15 @@ the user and `<#name>` the channel of that name, if there was one when the text 
         }
         pub(super) fn text_system_message_resource_type() -> super::TextSystemMessageResourceType {
             super::TextSystemMessageResourceType::SystemText
+        }
+        pub(super) fn user_created_event_type() -> super::UserCreatedEventType {
+            super::UserCreatedEventType::UserCreated
+        }
+        pub(super) fn user_deleted_event_type() -> super::UserDeletedEventType {
+            super::UserDeletedEventType::UserDeleted
+        }
+        pub(super) fn user_updated_event_type() -> super::UserUpdatedEventType {
+            super::UserUpdatedEventType::UserUpdated
         }
     }
     /// Error types.
@@ -18406,6 +21839,57 @@ let response = client.send_thread_message()
 ```*/
     pub fn send_thread_message(&self) -> builder::SendThreadMessage<'_> {
         builder::SendThreadMessage::new(self)
+    }
+    /**Stream events
+
+Tells what happens in the application as it happens, as server-sent events: users, channels, members and messages
+that are created, changed and deleted, and what is broadcast and not kept, such as messages in OPEN channels. This
+operation is an extension: the hosted service has none like it.
+
+**What is sent.** Each event has an `id`, its type as `event`, and a JSON object as `data`. The first is
+STREAM_STARTED, or STREAM_RESET if the events since the one that was named are no longer kept: then read anew
+what you keep a copy of, and go on from there. What goes with something larger, such as the messages of a
+deleted channel, has no event of its own. A comment comes every 15 seconds when nothing else does.
+
+**Resuming.** Without more the stream begins with what happens next. Send the last `id` in `Last-Event-ID`, as
+browsers do by themselves, or in `after`, and it begins with the event behind that one, without a gap and
+without repeating any. At least the last 10,000 events of the application are kept for that.
+
+**The end.** The last event is STREAM_ENDED, and its `reason` tells why: the token is no longer valid, the
+server stops, or the reader was too slow and what waited for it has grown too large. Connect again and resume.
+
+**What a token may see.** Any valid token opens a stream. It carries those events only whose resources the
+scopes of the token let it read: `read:user` for users, `read:channel` for channels, keystrokes and custom
+events, `read:channel_membership` for members, `read:message` for messages. To ask for another `type` answers 403.
+
+
+Sends a `GET` request to `/v1/events/stream`
+
+Arguments:
+- `after`: The ID of the last event that was seen, for those who cannot send `Last-Event-ID`, which wins over it.
+0 stands before the first event.
+
+- `channel`: The ID of a channel. Only what happens in it is sent; repeat the parameter for further channels. Events that
+concern no channel are then left out.
+
+- `follow`: Whether to wait for what has not happened yet. `false` ends the stream when what is kept has been sent.
+
+- `type_`: A type of event. Only such events are sent, beside those of the stream itself; repeat the parameter for
+further types.
+
+- `last_event_id`: The ID of the last event that was seen.
+```ignore
+let response = client.stream_events()
+    .after(after)
+    .channel(channel)
+    .follow(follow)
+    .type_(type_)
+    .last_event_id(last_event_id)
+    .send()
+    .await;
+```*/
+    pub fn stream_events(&self) -> builder::StreamEvents<'_> {
+        builder::StreamEvents::new(self)
     }
     /**Retrieve a hosted file
 
@@ -23983,6 +27467,149 @@ pub mod builder {
             let response = result?;
             match response.status().as_u16() {
                 200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::stream_events`]
+
+[`Client::stream_events`]: super::Client::stream_events*/
+    #[derive(Debug, Clone)]
+    pub struct StreamEvents<'a> {
+        client: &'a super::Client,
+        after: Result<Option<i64>, String>,
+        channel: Result<Option<::std::vec::Vec<i64>>, String>,
+        follow: Result<Option<bool>, String>,
+        type_: Result<
+            Option<::std::vec::Vec<crate::generated::wire::StreamEventType>>,
+            String,
+        >,
+        last_event_id: Result<Option<i64>, String>,
+    }
+    impl<'a> StreamEvents<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                after: Ok(None),
+                channel: Ok(None),
+                follow: Ok(None),
+                type_: Ok(None),
+                last_event_id: Ok(None),
+            }
+        }
+        pub fn after<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.after = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for after failed".to_string());
+            self
+        }
+        pub fn channel<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<i64>>,
+        {
+            self.channel = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < i64 >` for channel failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn follow<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<bool>,
+        {
+            self.follow = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `bool` for follow failed".to_string());
+            self
+        }
+        pub fn type_<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<
+                ::std::vec::Vec<crate::generated::wire::StreamEventType>,
+            >,
+        {
+            self.type_ = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < crate :: generated :: wire :: StreamEventType >` for type_ failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn last_event_id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.last_event_id = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for last_event_id failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/events/stream`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<ByteStream>, Error<types::ErrorBody>> {
+            let Self { client, after, channel, follow, type_, last_event_id } = self;
+            let after = after.map_err(Error::InvalidRequest)?;
+            let channel = channel.map_err(Error::InvalidRequest)?;
+            let follow = follow.map_err(Error::InvalidRequest)?;
+            let type_ = type_.map_err(Error::InvalidRequest)?;
+            let last_event_id = last_event_id.map_err(Error::InvalidRequest)?;
+            let url = format!("{}/v1/events/stream", client.baseurl,);
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(2usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            if let Some(value) = last_event_id {
+                header_map.append("Last-Event-ID", value.to_string().try_into()?);
+            }
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .query(&progenitor_client::QueryParam::new("after", &after))
+                .query(&progenitor_client::QueryParam::new("channel", &channel))
+                .query(&progenitor_client::QueryParam::new("follow", &follow))
+                .query(&progenitor_client::QueryParam::new("type", &type_))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "stream_events",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => Ok(ResponseValue::stream(response)),
                 400u16..=499u16 => {
                     Err(
                         Error::ErrorResponse(

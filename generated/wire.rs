@@ -596,6 +596,191 @@ impl<'de> serde::Deserialize<'de> for ApplicationJobState {
         Ok(value.as_ref().into())
     }
 }
+/// The types of events that tell what happens in the application.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StreamEventType {
+    /// `USER_CREATED`
+    UserCreated,
+    /// `USER_UPDATED`
+    UserUpdated,
+    /// `USER_DELETED`
+    UserDeleted,
+    /// `CHANNEL_CREATED`
+    ChannelCreated,
+    /// `CHANNEL_UPDATED`
+    ChannelUpdated,
+    /// `CHANNEL_DELETED`
+    ChannelDeleted,
+    /// `MEMBER_CREATED`
+    MemberCreated,
+    /// `MEMBER_UPDATED`
+    MemberUpdated,
+    /// `MEMBER_DELETED`
+    MemberDeleted,
+    /// `MESSAGE_CREATED`
+    MessageCreated,
+    /// `MESSAGE_UPDATED`
+    MessageUpdated,
+    /// `MESSAGE_DELETED`
+    MessageDeleted,
+    /// `MESSAGES_DELETED`
+    MessagesDeleted,
+    /// `KEYSTROKES_SENT`
+    KeystrokesSent,
+    /// `CHANNEL_EVENT_SENT`
+    ChannelEventSent,
+    /// A value that this version does not know.
+    Unknown(::std::string::String),
+}
+impl StreamEventType {
+    /// The value as it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::UserCreated => "USER_CREATED",
+            Self::UserUpdated => "USER_UPDATED",
+            Self::UserDeleted => "USER_DELETED",
+            Self::ChannelCreated => "CHANNEL_CREATED",
+            Self::ChannelUpdated => "CHANNEL_UPDATED",
+            Self::ChannelDeleted => "CHANNEL_DELETED",
+            Self::MemberCreated => "MEMBER_CREATED",
+            Self::MemberUpdated => "MEMBER_UPDATED",
+            Self::MemberDeleted => "MEMBER_DELETED",
+            Self::MessageCreated => "MESSAGE_CREATED",
+            Self::MessageUpdated => "MESSAGE_UPDATED",
+            Self::MessageDeleted => "MESSAGE_DELETED",
+            Self::MessagesDeleted => "MESSAGES_DELETED",
+            Self::KeystrokesSent => "KEYSTROKES_SENT",
+            Self::ChannelEventSent => "CHANNEL_EVENT_SENT",
+            Self::Unknown(value) => value,
+        }
+    }
+}
+impl From<&str> for StreamEventType {
+    fn from(value: &str) -> Self {
+        match value {
+            "USER_CREATED" => Self::UserCreated,
+            "USER_UPDATED" => Self::UserUpdated,
+            "USER_DELETED" => Self::UserDeleted,
+            "CHANNEL_CREATED" => Self::ChannelCreated,
+            "CHANNEL_UPDATED" => Self::ChannelUpdated,
+            "CHANNEL_DELETED" => Self::ChannelDeleted,
+            "MEMBER_CREATED" => Self::MemberCreated,
+            "MEMBER_UPDATED" => Self::MemberUpdated,
+            "MEMBER_DELETED" => Self::MemberDeleted,
+            "MESSAGE_CREATED" => Self::MessageCreated,
+            "MESSAGE_UPDATED" => Self::MessageUpdated,
+            "MESSAGE_DELETED" => Self::MessageDeleted,
+            "MESSAGES_DELETED" => Self::MessagesDeleted,
+            "KEYSTROKES_SENT" => Self::KeystrokesSent,
+            "CHANNEL_EVENT_SENT" => Self::ChannelEventSent,
+            _ => Self::Unknown(value.to_owned()),
+        }
+    }
+}
+impl From<::std::string::String> for StreamEventType {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
+impl std::str::FromStr for StreamEventType {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+        Ok(value.into())
+    }
+}
+impl std::fmt::Display for StreamEventType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl serde::Serialize for StreamEventType {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> ::std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> serde::Deserialize<'de> for StreamEventType {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        let value = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(value.as_ref().into())
+    }
+}
+/** Why a stream ends: the reader was too slow, its token is no longer valid, the server stops, or all that was kept
+ has been sent and the reader did not want to wait.*/
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StreamEndReason {
+    /// `SLOW_READER`
+    SlowReader,
+    /// `TOKEN_INVALID`
+    TokenInvalid,
+    /// `SERVER_STOPPING`
+    ServerStopping,
+    /// `END_REACHED`
+    EndReached,
+    /// A value that this version does not know.
+    Unknown(::std::string::String),
+}
+impl StreamEndReason {
+    /// The value as it is sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::SlowReader => "SLOW_READER",
+            Self::TokenInvalid => "TOKEN_INVALID",
+            Self::ServerStopping => "SERVER_STOPPING",
+            Self::EndReached => "END_REACHED",
+            Self::Unknown(value) => value,
+        }
+    }
+}
+impl From<&str> for StreamEndReason {
+    fn from(value: &str) -> Self {
+        match value {
+            "SLOW_READER" => Self::SlowReader,
+            "TOKEN_INVALID" => Self::TokenInvalid,
+            "SERVER_STOPPING" => Self::ServerStopping,
+            "END_REACHED" => Self::EndReached,
+            _ => Self::Unknown(value.to_owned()),
+        }
+    }
+}
+impl From<::std::string::String> for StreamEndReason {
+    fn from(value: ::std::string::String) -> Self {
+        value.as_str().into()
+    }
+}
+impl std::str::FromStr for StreamEndReason {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
+        Ok(value.into())
+    }
+}
+impl std::fmt::Display for StreamEndReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+impl serde::Serialize for StreamEndReason {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> ::std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> serde::Deserialize<'de> for StreamEndReason {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        let value = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(value.as_ref().into())
+    }
+}
 /** What is wrong: what it refers to does not exist (`missing`), it is required and absent (`missing_field`), it is
  not as the document demands (`invalid`), another resource has it already (`already_exists`), or it cannot be
  done (`unprocessable`).*/
@@ -1298,5 +1483,215 @@ impl From<crate::generated::client::types::TextChatUserMessageImport> for Messag
 impl From<crate::generated::client::types::TextSystemMessageImport> for MessageImport {
     fn from(value: crate::generated::client::types::TextSystemMessageImport) -> Self {
         Self::SystemText(value)
+    }
+}
+/// What an event of the stream tells; `type` tells which.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum StreamEvent {
+    /// `type` is `STREAM_STARTED`.
+    StreamStarted(crate::generated::client::types::StreamStartedEvent),
+    /// `type` is `STREAM_RESET`.
+    StreamReset(crate::generated::client::types::StreamResetEvent),
+    /// `type` is `STREAM_ENDED`.
+    StreamEnded(crate::generated::client::types::StreamEndedEvent),
+    /// `type` is `USER_CREATED`.
+    UserCreated(crate::generated::client::types::UserCreatedEvent),
+    /// `type` is `USER_UPDATED`.
+    UserUpdated(crate::generated::client::types::UserUpdatedEvent),
+    /// `type` is `USER_DELETED`.
+    UserDeleted(crate::generated::client::types::UserDeletedEvent),
+    /// `type` is `CHANNEL_CREATED`.
+    ChannelCreated(crate::generated::client::types::ChannelCreatedEvent),
+    /// `type` is `CHANNEL_UPDATED`.
+    ChannelUpdated(crate::generated::client::types::ChannelUpdatedEvent),
+    /// `type` is `CHANNEL_DELETED`.
+    ChannelDeleted(crate::generated::client::types::ChannelDeletedEvent),
+    /// `type` is `MEMBER_CREATED`.
+    MemberCreated(crate::generated::client::types::MemberCreatedEvent),
+    /// `type` is `MEMBER_UPDATED`.
+    MemberUpdated(crate::generated::client::types::MemberUpdatedEvent),
+    /// `type` is `MEMBER_DELETED`.
+    MemberDeleted(crate::generated::client::types::MemberDeletedEvent),
+    /// `type` is `MESSAGE_CREATED`.
+    MessageCreated(crate::generated::client::types::MessageCreatedEvent),
+    /// `type` is `MESSAGE_UPDATED`.
+    MessageUpdated(crate::generated::client::types::MessageUpdatedEvent),
+    /// `type` is `MESSAGE_DELETED`.
+    MessageDeleted(crate::generated::client::types::MessageDeletedEvent),
+    /// `type` is `MESSAGES_DELETED`.
+    MessagesDeleted(crate::generated::client::types::MessagesDeletedEvent),
+    /// `type` is `KEYSTROKES_SENT`.
+    KeystrokesSent(crate::generated::client::types::KeystrokesSentEvent),
+    /// `type` is `CHANNEL_EVENT_SENT`.
+    ChannelEventSent(crate::generated::client::types::ChannelEventSentEvent),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for StreamEvent {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "StreamEvent"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("STREAM_STARTED", value) => {
+                serde_json::from_value(value).map(Self::StreamStarted).map_err(at)
+            }
+            ("STREAM_RESET", value) => {
+                serde_json::from_value(value).map(Self::StreamReset).map_err(at)
+            }
+            ("STREAM_ENDED", value) => {
+                serde_json::from_value(value).map(Self::StreamEnded).map_err(at)
+            }
+            ("USER_CREATED", value) => {
+                serde_json::from_value(value).map(Self::UserCreated).map_err(at)
+            }
+            ("USER_UPDATED", value) => {
+                serde_json::from_value(value).map(Self::UserUpdated).map_err(at)
+            }
+            ("USER_DELETED", value) => {
+                serde_json::from_value(value).map(Self::UserDeleted).map_err(at)
+            }
+            ("CHANNEL_CREATED", value) => {
+                serde_json::from_value(value).map(Self::ChannelCreated).map_err(at)
+            }
+            ("CHANNEL_UPDATED", value) => {
+                serde_json::from_value(value).map(Self::ChannelUpdated).map_err(at)
+            }
+            ("CHANNEL_DELETED", value) => {
+                serde_json::from_value(value).map(Self::ChannelDeleted).map_err(at)
+            }
+            ("MEMBER_CREATED", value) => {
+                serde_json::from_value(value).map(Self::MemberCreated).map_err(at)
+            }
+            ("MEMBER_UPDATED", value) => {
+                serde_json::from_value(value).map(Self::MemberUpdated).map_err(at)
+            }
+            ("MEMBER_DELETED", value) => {
+                serde_json::from_value(value).map(Self::MemberDeleted).map_err(at)
+            }
+            ("MESSAGE_CREATED", value) => {
+                serde_json::from_value(value).map(Self::MessageCreated).map_err(at)
+            }
+            ("MESSAGE_UPDATED", value) => {
+                serde_json::from_value(value).map(Self::MessageUpdated).map_err(at)
+            }
+            ("MESSAGE_DELETED", value) => {
+                serde_json::from_value(value).map(Self::MessageDeleted).map_err(at)
+            }
+            ("MESSAGES_DELETED", value) => {
+                serde_json::from_value(value).map(Self::MessagesDeleted).map_err(at)
+            }
+            ("KEYSTROKES_SENT", value) => {
+                serde_json::from_value(value).map(Self::KeystrokesSent).map_err(at)
+            }
+            ("CHANNEL_EVENT_SENT", value) => {
+                serde_json::from_value(value).map(Self::ChannelEventSent).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::StreamStartedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::StreamStartedEvent) -> Self {
+        Self::StreamStarted(value)
+    }
+}
+impl From<crate::generated::client::types::StreamResetEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::StreamResetEvent) -> Self {
+        Self::StreamReset(value)
+    }
+}
+impl From<crate::generated::client::types::StreamEndedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::StreamEndedEvent) -> Self {
+        Self::StreamEnded(value)
+    }
+}
+impl From<crate::generated::client::types::UserCreatedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::UserCreatedEvent) -> Self {
+        Self::UserCreated(value)
+    }
+}
+impl From<crate::generated::client::types::UserUpdatedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::UserUpdatedEvent) -> Self {
+        Self::UserUpdated(value)
+    }
+}
+impl From<crate::generated::client::types::UserDeletedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::UserDeletedEvent) -> Self {
+        Self::UserDeleted(value)
+    }
+}
+impl From<crate::generated::client::types::ChannelCreatedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::ChannelCreatedEvent) -> Self {
+        Self::ChannelCreated(value)
+    }
+}
+impl From<crate::generated::client::types::ChannelUpdatedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::ChannelUpdatedEvent) -> Self {
+        Self::ChannelUpdated(value)
+    }
+}
+impl From<crate::generated::client::types::ChannelDeletedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::ChannelDeletedEvent) -> Self {
+        Self::ChannelDeleted(value)
+    }
+}
+impl From<crate::generated::client::types::MemberCreatedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::MemberCreatedEvent) -> Self {
+        Self::MemberCreated(value)
+    }
+}
+impl From<crate::generated::client::types::MemberUpdatedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::MemberUpdatedEvent) -> Self {
+        Self::MemberUpdated(value)
+    }
+}
+impl From<crate::generated::client::types::MemberDeletedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::MemberDeletedEvent) -> Self {
+        Self::MemberDeleted(value)
+    }
+}
+impl From<crate::generated::client::types::MessageCreatedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::MessageCreatedEvent) -> Self {
+        Self::MessageCreated(value)
+    }
+}
+impl From<crate::generated::client::types::MessageUpdatedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::MessageUpdatedEvent) -> Self {
+        Self::MessageUpdated(value)
+    }
+}
+impl From<crate::generated::client::types::MessageDeletedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::MessageDeletedEvent) -> Self {
+        Self::MessageDeleted(value)
+    }
+}
+impl From<crate::generated::client::types::MessagesDeletedEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::MessagesDeletedEvent) -> Self {
+        Self::MessagesDeleted(value)
+    }
+}
+impl From<crate::generated::client::types::KeystrokesSentEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::KeystrokesSentEvent) -> Self {
+        Self::KeystrokesSent(value)
+    }
+}
+impl From<crate::generated::client::types::ChannelEventSentEvent> for StreamEvent {
+    fn from(value: crate::generated::client::types::ChannelEventSentEvent) -> Self {
+        Self::ChannelEventSent(value)
     }
 }

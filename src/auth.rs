@@ -39,6 +39,8 @@ pub struct Caller {
     pub application: i64,
     /// What the token may do; `None`: everything.
     scopes: Option<Arc<str>>,
+    /// The token's hash.
+    token: [u8; 32],
 }
 
 impl Caller {
@@ -56,7 +58,13 @@ impl Caller {
         if self.may(scope) { Ok(()) } else { Err(Error::Forbidden { scope }) }
     }
 
-    fn may(&self, scope: &str) -> bool {
+    /// The hash of its token, for [`Authority::is_valid`].
+    pub fn token(&self) -> [u8; 32] {
+        self.token
+    }
+
+    /// Whether its token has this scope.
+    pub fn may(&self, scope: &str) -> bool {
         self.scopes.as_ref().is_none_or(|scopes| scopes.split(' ').any(|granted| granted == scope))
     }
 }
@@ -137,6 +145,12 @@ impl Authority {
         Ok(caller)
     }
 
+    /// Whether the token with this hash is still worth something, for what goes on after its request was let in. While
+    /// the database cannot be asked, it is.
+    pub async fn is_valid(&self, store: &Store, hash: [u8; 32]) -> bool {
+        self.recall(&hash).is_some() || !matches!(self.look_up(store, hash).await, Err(Error::InvalidToken))
+    }
+
     fn recall(&self, hash: &[u8; 32]) -> Option<Caller> {
         let remembered = self.remembered.read();
         let found = remembered.get(hash)?;
@@ -149,7 +163,7 @@ impl Authority {
             self.remembered.write().remove(&hash);
             return Err(Error::InvalidToken);
         };
-        let caller = Caller { application: row.application_id, scopes: row.scopes.map(Arc::from) };
+        let caller = Caller { application: row.application_id, scopes: row.scopes.map(Arc::from), token: hash };
         let mut remembered = self.remembered.write();
         if remembered.len() >= REMEMBERED {
             let fresh = |found: &mut Remembered| found.checked.elapsed() < TRUST;

@@ -55,6 +55,12 @@ pub struct Config {
     /// Seconds that requests in flight get when the server is told to stop.
     #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_STOP_LIMIT", value_name = "SECONDS", default_value = "20"))]
     pub stop_limit: u32,
+    /// Event streams that one application may have open at a time.
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, env = "CHATKITTY_STREAM_LIMIT", value_name = "STREAMS", default_value = "2000")
+    )]
+    pub stream_limit: usize,
     /// Log a line for every answer.
     #[cfg_attr(
         feature = "cli",
@@ -105,6 +111,7 @@ impl Default for Config {
             rate_limit: None,
             time_limit: 30,
             stop_limit: 20,
+            stream_limit: 2000,
             access_log: false,
             no_docs: false,
             no_explorer: false,

@@ -50,6 +50,8 @@ pub enum Error {
     },
     /// The request took longer than the server allows: 503.
     TimedOut,
+    /// The server is about to stop, and begins nothing that lasts: 503.
+    Stopping,
     /// The database: 503 when it may work later, else 500.
     Store(StoreError),
     /// The object store: 503.
@@ -112,9 +114,10 @@ impl Error {
             Error::Unauthorized(_) | Error::InvalidToken | Error::Credentials { .. } => StatusCode::UNAUTHORIZED,
             Error::Forbidden { .. } => StatusCode::FORBIDDEN,
             Error::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Error::TimedOut | Error::Files(_) | Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Error::TimedOut
+            | Error::Stopping
+            | Error::Files(_)
+            | Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Error::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -223,6 +226,7 @@ impl Error {
             Error::Files(_) => {
                 ("ServiceUnavailableError", "the file store cannot serve this now; try again".to_owned(), Vec::new())
             }
+            Error::Stopping => ("ServiceUnavailableError", "the server is stopping; try again".to_owned(), Vec::new()),
             Error::Store(StoreError::Busy | StoreError::Unavailable(_)) => {
                 ("ServiceUnavailableError", "the database cannot serve this now; try again".to_owned(), Vec::new())
             }

@@ -44,8 +44,8 @@ impl Urls {
         self.documented.then(curie).into_iter().collect()
     }
 
-    /// Addresses for a resource that goes into an event, whose readers reach the server in different ways. What an event
-    /// holds has no relation with a prefix.
+    /// Addresses for a resource that goes into an event, whose readers reach the server in different ways. They come
+    /// without curies: whether relations have pages is up to the server that a reader asks.
     pub fn recorded(application: i64) -> Self {
         Urls::new(events::placeholder().to_owned(), application, false)
     }

@@ -12,12 +12,14 @@
 //! - [`secrets`]: what is sealed before it is stored;
 //! - [`hal`], [`hal_forms`] and [`error`]: links and pages, forms, and the documented errors;
 //! - `jobs`: what goes on after its request was answered;
+//! - [`broadcast`]: from recorded events to the streams that are open;
 //! - [`explorer`]: the document, its documentation page and a HAL explorer, served beside the API;
 //! - [`store`]: rows and SQL by noun.
 //!
-//! With `default-features = false` the crate is the typed client alone: [`Client`], with tokens by [`session`] and links
-//! by [`follow`].
+//! With `default-features = false` the crate is the typed client alone: [`Client`], with tokens by [`session`], links by
+//! [`follow`] and live [`events`].
 
+pub mod events;
 pub mod follow;
 #[path = "../generated/mod.rs"]
 pub mod generated;
@@ -26,6 +28,8 @@ mod timestamp;
 
 #[cfg(feature = "server")]
 pub mod auth;
+#[cfg(feature = "server")]
+pub mod broadcast;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "server")]

@@ -1,6 +1,7 @@
 //! What handlers share: the store, who may call, and where this server is reached.
 
 use crate::auth::{Authority, Caller};
+use crate::broadcast::Broadcast;
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::Files;
@@ -22,7 +23,9 @@ pub struct Platform {
     /// The keys of users' secrets.
     pub vault: Arc<Vault>,
     /// Credentials, tokens and limits.
-    pub authority: Authority,
+    pub authority: Arc<Authority>,
+    /// The open streams.
+    pub broadcast: Arc<Broadcast>,
     /// Tells the runner that a job is waiting.
     pub jobs: Notify,
     /// `https://chat.example.com`, where configured.
@@ -43,12 +46,13 @@ impl Platform {
         store: Store,
         files: Arc<Files>,
         vault: Arc<Vault>,
-        authority: Authority,
+        authority: Arc<Authority>,
+        broadcast: Arc<Broadcast>,
         config: &Config,
         scheme: &'static str,
     ) -> Self {
         let (public_url, documented) = (config.public_url.clone(), !config.no_docs);
-        Platform { store, files, vault, authority, jobs: Notify::new(), public_url, scheme, documented }
+        Platform { store, files, vault, authority, broadcast, jobs: Notify::new(), public_url, scheme, documented }
     }
 
     /// The addresses of an application's resources, as this caller reaches the server.

@@ -1,6 +1,7 @@
 //! From a [`Config`] to a running server; used by `serve` and by every test.
 
 use crate::auth::{Authority, Secret, now, random};
+use crate::broadcast::Broadcast;
 use crate::config::Config;
 use crate::edge::{Edge, Gate};
 use crate::explorer::{Explorer, Pages};
@@ -26,6 +27,7 @@ pub struct Running {
     pub first: Option<NewCredentials>,
     http: HttpServer<Arc<Platform>>,
     files: Arc<Files>,
+    broadcast: Arc<Broadcast>,
     housekeeping: tokio::task::JoinHandle<()>,
     runner: Runner,
     stop_limit: Duration,
@@ -80,10 +82,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let files = Files::open(&config.files(), store.clone(), config.file_limit).map_err(StartError::Files)?;
     let files = Arc::new(files);
     let vault = Arc::new(Vault::open(&config.keys(), &store).await.map_err(StartError::Keys)?);
-    let authority = Authority::new(Duration::from_secs(config.token_lifetime.into()), config.rate_limit);
+    let authority = Arc::new(Authority::new(Duration::from_secs(config.token_lifetime.into()), config.rate_limit));
+    let broadcast = Broadcast::new(store.clone(), Arc::clone(&authority), config.stream_limit);
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let (own_files, own_vault, own_broadcast) = (Arc::clone(&files), Arc::clone(&vault), Arc::clone(&broadcast));
     let platform =
-        Arc::new(Platform::new(store.clone(), Arc::clone(&files), Arc::clone(&vault), authority, &config, scheme));
+        Arc::new(Platform::new(store.clone(), own_files, own_vault, authority, own_broadcast, &config, scheme));
     let api = server::api::<Platform>().map_err(|error| StartError::Listen(error.to_string()))?;
     let routes = api.into_routes();
     let explorer = match (&config.explorer_dir, config.no_explorer) {
@@ -120,6 +124,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         runner: Runner::start(platform),
         housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files), vault)),
         files,
+        broadcast,
         stop_limit: Duration::from_secs(config.stop_limit.into()),
     })
 }
@@ -131,6 +136,8 @@ impl Running {
     /// A sentence, when some had to be cut off.
     pub async fn stop(self) -> Result<(), String> {
         self.housekeeping.abort();
+        // Streams have no end of their own that there would be time for.
+        self.broadcast.stop();
         let finish = async {
             let (closed, ()) = tokio::join!(self.http.close(), self.runner.stop());
             self.files.sweep().await;

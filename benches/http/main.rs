@@ -23,6 +23,7 @@
 mod bare_hyper;
 mod builds;
 mod cases;
+mod fanout;
 mod fixture;
 mod growth;
 mod lifecycle;
@@ -90,12 +91,9 @@ fn main() -> anyhow::Result<()> {
         return stock_dropshot::serve(answer);
     }
 
+    let names = [&cases::NAMES[..], &[fanout::NAME]].concat();
     for name in &arguments.cases {
-        ensure!(
-            cases::NAMES.contains(&name.as_str()),
-            "there is no case {name:?}; choose from: {}",
-            cases::NAMES.join(", ")
-        );
+        ensure!(names.contains(&name.as_str()), "there is no case {name:?}; choose from: {}", names.join(", "));
     }
     let directory = bench_directory()?;
     // Databases go beside the report, not into the system's temporary directory: that is often a memory file system,
@@ -106,6 +104,9 @@ fn main() -> anyhow::Result<()> {
     let mut report = Report::new(machine::describe(scratch.path())?, &plan);
     let everything = arguments.cases.is_empty();
     report.cases = cases::measure(&plan, scratch.path(), &arguments.cases)?;
+    if everything || arguments.cases.iter().any(|name| name == fanout::NAME) {
+        report.fanout = Some(fanout::measure(&plan, scratch.path())?);
+    }
     if everything {
         report.lifecycle = Some(lifecycle::measure(&plan, scratch.path())?);
     }

@@ -22,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) cases: Vec<CaseReport>,
     /// Start and rest; absent when single cases were asked for.
     pub(crate) lifecycle: Option<LifecycleReport>,
+    /// A thousand readers of one application's events; absent when other cases were asked for.
+    pub(crate) fanout: Option<FanoutReport>,
     /// Two entries, first and deep page, for each size.
     pub(crate) growth: Vec<GrowthReport>,
     /// Build times; empty without `--builds`.
@@ -38,6 +40,7 @@ impl Report {
             units: "p50, p99 and cpu_per_request in microseconds; ratios are the product's figure over the other's",
             cases: Vec::new(),
             lifecycle: None,
+            fanout: None,
             growth: Vec::new(),
             builds: Vec::new(),
         }
@@ -200,6 +203,31 @@ impl LifecycleReport {
         let start_verdict = Verdict { aim: "< 100 ms".to_owned(), met: first_start_ms.max(start_ms) < 100.0 };
         let idle_verdict = Verdict { aim: "< 30 MB".to_owned(), met: idle_bytes < 30_000_000 };
         LifecycleReport { first_start_ms, start_ms, idle_bytes, start_verdict, idle_verdict }
+    }
+}
+
+/// A burst of messages to many readers.
+#[derive(Serialize)]
+pub(crate) struct FanoutReport {
+    /// Streams that were open.
+    pub(crate) readers: u64,
+    /// Messages of a burst, sent one after the other.
+    pub(crate) messages: u64,
+    /// Events that reached readers, from the first message of a burst to its last event at the last reader.
+    pub(crate) events_per_second: f64,
+    /// Messages per second of the one writer, on a server without readers.
+    pub(crate) writes_without: f64,
+    /// The same on the server with readers.
+    pub(crate) writes_with: f64,
+    /// The writer's rate with readers over its rate without; both share the cores with all readers.
+    pub(crate) writes_over: f64,
+}
+
+impl FanoutReport {
+    /// Compares the writer with and without readers.
+    pub(crate) fn new(readers: u64, messages: u64, events_per_second: f64, without: f64, with: f64) -> FanoutReport {
+        let (writes_without, writes_with, writes_over) = (without, with, with / without);
+        FanoutReport { readers, messages, events_per_second, writes_without, writes_with, writes_over }
     }
 }
 

@@ -19,6 +19,8 @@ pub mod invites;
 pub mod sessions;
 /// The operations with the tag `Messages`.
 pub mod messages;
+/// The operations with the tag `Events`.
+pub mod events;
 /// The operations with the tag `Imports`.
 pub mod imports;
 /// The operations with the tag `Analytics`.
@@ -45,6 +47,7 @@ pub use moderators::ModeratorsApi;
 pub use invites::InvitesApi;
 pub use sessions::SessionsApi;
 pub use messages::MessagesApi;
+pub use events::EventsApi;
 pub use imports::ImportsApi;
 pub use analytics::AnalyticsApi;
 pub use jobs::JobsApi;
@@ -106,6 +109,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &messages::RETRIEVE_MESSAGE,
     &messages::DELETE_MESSAGE,
     &messages::UPDATE_MESSAGE,
+    &events::STREAM_EVENTS,
     &imports::IMPORT_USERS,
     &imports::IMPORT_CHANNELS,
     &imports::IMPORT_CHANNEL_MEMBERS,
@@ -149,7 +153,7 @@ pub static PATH_ALIASES: &[PathAlias] = &[
 /// When dropshot refuses a route, which a checked document does not bring about.
 pub fn api<
     S: AuthorizationApi + RootApi + ApplicationsApi + UsersApi + ChannelsApi + MembersApi
-        + ModeratorsApi + InvitesApi + SessionsApi + MessagesApi + ImportsApi
+        + ModeratorsApi + InvitesApi + SessionsApi + MessagesApi + EventsApi + ImportsApi
         + AnalyticsApi + JobsApi + ReadReceiptsApi + ThreadsApi + FilesApi + HealthApi,
 >() -> Result<Api<S>, dropshot::ApiDescriptionRegisterError> {
     let mut api = dropshot::ApiDescription::<Arc<S>>::new();
@@ -163,6 +167,7 @@ pub fn api<
     invites::register(&mut api)?;
     sessions::register(&mut api)?;
     messages::register(&mut api)?;
+    events::register(&mut api)?;
     imports::register(&mut api)?;
     analytics::register(&mut api)?;
     jobs::register(&mut api)?;

@@ -1779,6 +1779,33 @@ pub static SESSION_STATE: Schema = Schema {
         values: &["ACTIVE", "ENDED"],
     },
 };
+///`StreamEventType`
+pub static STREAM_EVENT_TYPE: Schema = Schema {
+    nullable: false,
+    kind: Kind::String {
+        min_length: 0u64,
+        max_length: 18446744073709551615u64,
+        pattern: None,
+        format: None,
+        values: &[
+            "USER_CREATED",
+            "USER_UPDATED",
+            "USER_DELETED",
+            "CHANNEL_CREATED",
+            "CHANNEL_UPDATED",
+            "CHANNEL_DELETED",
+            "MEMBER_CREATED",
+            "MEMBER_UPDATED",
+            "MEMBER_DELETED",
+            "MESSAGE_CREATED",
+            "MESSAGE_UPDATED",
+            "MESSAGE_DELETED",
+            "MESSAGES_DELETED",
+            "KEYSTROKES_SENT",
+            "CHANNEL_EVENT_SENT",
+        ],
+    },
+};
 ///`TextChatUserMessageImport`
 pub static TEXT_CHAT_USER_MESSAGE_IMPORT: Schema = Schema {
     nullable: false,

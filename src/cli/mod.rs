@@ -6,6 +6,7 @@ pub mod failure;
 mod manual;
 mod openapi;
 mod serve;
+mod tail;
 
 use clap::builder::styling::AnsiColor;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -27,6 +28,8 @@ enum Command {
     Serve(crate::config::Config),
     /// Create, list and delete applications, and give them new secrets.
     App(app::Arguments),
+    /// Show what happens in the application, as it happens.
+    Tail(tail::Arguments),
     /// Print the OpenAPI document of the API.
     Openapi(openapi::Arguments),
     /// Print the completions for a shell.
@@ -62,6 +65,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<()>
     match Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
         Command::Serve(config) => serve::run(config),
         Command::App(arguments) => app::run(arguments),
+        Command::Tail(arguments) => tail::run(arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments, command()),
         Command::Man(arguments) => manual::man(&arguments, command()),

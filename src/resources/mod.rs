@@ -5,6 +5,7 @@ pub(crate) mod analytics;
 mod applications;
 mod authorization;
 mod channels;
+mod events;
 mod files;
 mod health;
 pub(crate) mod imports;

@@ -1,11 +1,13 @@
 //! The typed client against the server: how it gets in and stays in, follows links, and reads what it does not know.
 
+use crate::child::Serving;
 use crate::support::{Answer, CLIENT, Server};
+use chatkitty_platform::events::Wanted;
 use chatkitty_platform::generated::client::Error;
 use chatkitty_platform::generated::server::OPERATIONS;
 use chatkitty_platform::generated::wire::{
     ChannelResource, ChannelType, ChatUserType, CreateChannelResource, DeletedMessageResource, MessageResource,
-    ReplyThreadResource, ValidationErrorCode,
+    ReplyThreadResource, StreamEvent, ValidationErrorCode,
 };
 use chatkitty_platform::session::TokenError;
 use chatkitty_platform::store::tokens;
@@ -411,6 +413,10 @@ async fn every_operation_can_be_called() {
     let receipts = call!("listMessageReadReceipts", client.list_message_read_receipts().id(message));
     assert_eq!(receipts.page.total_elements, 0);
 
+    let events = call!("streamEvents", client.stream_events().after(0).follow(false).channel(vec![channel]));
+    let events: Vec<_> = events.into_inner().try_collect().await.expect("the events that are kept");
+    let events = String::from_utf8_lossy(&events.concat()).into_owned();
+    assert!(events.contains("event: MESSAGE_CREATED") && !events.contains("event: USER_CREATED"), "{events}");
     let thread = call!("deleteMessage", client.delete_message().id(message));
     assert!(matches!(thread, DeletedMessageResource::Main(_)), "{thread:?}");
     assert_eq!(call!("deleteMessages", client.delete_messages()).id, application.id);
@@ -422,4 +428,52 @@ async fn every_operation_can_be_called() {
     let mut operations: Vec<&str> = OPERATIONS.iter().map(|operation| operation.id).collect();
     operations.sort_unstable();
     assert_eq!(called, operations, "an operation is new: call it here as well");
+}
+
+#[tokio::test]
+async fn events_go_on_when_the_server_was_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = |command: &mut std::process::Command| {
+        command.env("CHATKITTY_CLIENT_ID", CLIENT.0).env("CHATKITTY_CLIENT_SECRET", CLIENT.1);
+    };
+    let server = Serving::start_with(folder.path(), set);
+    let (url, address) = (server.url.clone(), server.url.trim_start_matches("http://").to_owned());
+    let client = Client::connect(&url, CLIENT.0, CLIENT.1).expect("a client");
+    let channel = create_channel(&client, json!({"type": "PUBLIC", "name": "lobby"})).await;
+    let send = async |body: &str| {
+        let body: types::CreateMessageResource = read(json!({"body": body}));
+        client.send_channel_message().id(channel_id(&channel)).body(body).send().await.expect("a message");
+    };
+    let wanted = Wanted { channels: vec![channel_id(&channel)], after: Some(1), ..Wanted::default() };
+    let mut events = std::pin::pin!(client.events(wanted));
+    let mut bodies = Vec::new();
+    send("before").await;
+    send("unread").await;
+    let mut next = async || match events.try_next().await.expect("the stream goes on") {
+        Some(StreamEvent::MessageCreated(sent)) => match sent.message {
+            MessageResource::SystemText(message) => message.body,
+            other => panic!("a message of another type: {other:?}"),
+        },
+        other => panic!("another event: {other:?}"),
+    };
+    bodies.push(next().await);
+    server.program.signal("KILL");
+    assert_eq!(server.program.finish().code, None);
+    let server = Serving::start_with(folder.path(), |command| {
+        set(command);
+        command.env("CHATKITTY_LISTEN", &address);
+    });
+    send("after").await;
+    bodies.extend([next().await, next().await]);
+    assert_eq!(bodies, ["before", "unread", "after"]);
+    drop(server);
+}
+
+#[tokio::test]
+async fn events_that_are_refused_end_with_the_reason() {
+    let server = Server::start().await;
+    let stranger = Client::anonymous(&server.url).expect("a client");
+    let mut events = std::pin::pin!(stranger.events(Wanted::default()));
+    let refused = events.try_next().await.expect_err("nobody without a token sees events");
+    assert_eq!(refused.status().map(|status| status.as_u16()), Some(401));
 }

@@ -15,6 +15,7 @@ mod contract;
 mod deletions;
 mod durability;
 mod edge;
+mod events;
 mod explorer;
 mod files;
 mod imports;

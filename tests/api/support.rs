@@ -6,7 +6,7 @@ use chatkitty_platform::server::{Running, start};
 use chatkitty_platform::store::Store;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -204,6 +204,23 @@ impl Caller<'_> {
         Answer::of(self.request(Method::PUT, path).json(&body)).await
     }
 
+    /// Opens a stream of events, past its first event, which is returned with it.
+    pub async fn events(&self, query: &str) -> (Value, Events) {
+        self.events_after(query, None).await
+    }
+
+    /// Opens a stream that resumes after an event.
+    pub async fn events_after(&self, query: &str, last_id: Option<i64>) -> (Value, Events) {
+        let mut request = self.request(Method::GET, &format!("/v1/events/stream{query}"));
+        if let Some(id) = last_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), 200, "{}", response.text().await.unwrap_or_default());
+        let mut events = Events::of(response);
+        (events.event().await, events)
+    }
+
     /// Creates a user and gives its resource.
     pub async fn user(&self, name: &str) -> Value {
         self.post("/v1/users", json!({"name": name})).await.ok()
@@ -244,6 +261,11 @@ impl Answer {
     pub async fn of(request: RequestBuilder) -> Self {
         let response = request.send().await.expect("an answer, whatever was sent");
         let (status, headers) = (response.status(), response.headers().clone());
+        // A stream of events has no end to wait for; its first event is what it answers.
+        if headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream") {
+            let body = Events::of(response).next().await.unwrap_or_default();
+            return Answer { status, headers, body };
+        }
         let text = response.text().await.expect("a whole body");
         let body = match text.as_str() {
             "" => Value::Null,
@@ -278,5 +300,57 @@ impl Answer {
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).unwrap_or_else(|| panic!("no header {name} in {self:?}"));
         value.to_str().expect("a header of text")
+    }
+}
+
+/// An open stream of events.
+pub struct Events {
+    response: Response,
+    waiting: String,
+    /// The last `id` that came, as a browser would remember it.
+    pub last_id: Option<i64>,
+    /// The comments that came.
+    pub comments: Vec<String>,
+}
+
+impl Events {
+    /// Reads an answer that is a stream.
+    pub fn of(response: Response) -> Self {
+        Events { response, waiting: String::new(), last_id: None, comments: Vec::new() }
+    }
+
+    /// The data of the next event; none at the end, or when the connection is lost.
+    pub async fn next(&mut self) -> Option<Value> {
+        loop {
+            let Some((frame, rest)) = self.waiting.split_once("\n\n") else {
+                let chunk = tokio::time::timeout(Duration::from_secs(30), self.response.chunk());
+                let chunk = chunk.await.expect("an event, or at least a heartbeat, within 30 s").ok()??;
+                self.waiting.push_str(std::str::from_utf8(&chunk).expect("whole characters"));
+                continue;
+            };
+            let (mut event, mut data) = ("", None);
+            for line in frame.lines() {
+                match line.split_once(": ").expect("a name and a value") {
+                    ("", comment) => self.comments.push(comment.to_owned()),
+                    ("id", id) => self.last_id = Some(id.parse().expect("an integer")),
+                    ("event", name) => event = name,
+                    ("data", text) => data = Some(serde_json::from_str::<Value>(text).expect("JSON")),
+                    (other, _) => panic!("an unknown field {other}"),
+                }
+            }
+            let found = data.inspect(|data| {
+                assert_eq!(data["type"], event, "the data names the event it is of");
+                assert!(data.get("id").is_none_or(|id| id.as_i64() == self.last_id), "{data} has another id");
+            });
+            self.waiting = rest.to_owned();
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+
+    /// The data of the next event, which there must be.
+    pub async fn event(&mut self) -> Value {
+        self.next().await.expect("the stream goes on")
     }
 }

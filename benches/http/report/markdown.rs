@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CaseReport, Figures, GrowthReport, LifecycleReport, Measured, Report, Verdict};
+use super::{CaseReport, FanoutReport, Figures, GrowthReport, LifecycleReport, Measured, Report, Verdict};
 
 impl Report {
     /// The whole report, for a terminal or a document.
@@ -27,6 +27,9 @@ impl Report {
         )?;
         write_cases(out, &self.cases)?;
         write_baselines(out, &self.cases)?;
+        if let Some(fanout) = &self.fanout {
+            write_fanout(out, fanout)?;
+        }
         if let Some(lifecycle) = &self.lifecycle {
             write_lifecycle(out, lifecycle)?;
         }
@@ -101,6 +104,24 @@ fn write_baselines(out: &mut String, cases: &[CaseReport]) -> std::fmt::Result {
         }
     }
     Ok(())
+}
+
+fn write_fanout(out: &mut String, fanout: &FanoutReport) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\n| readers | messages in a burst | events/s at the readers | writes/s without readers | with | × without |\n\
+         |---:|---:|---:|---:|---:|---:|"
+    )?;
+    writeln!(
+        out,
+        "| {} | {} | {} | {} | {} | {:.2} |",
+        thousands(fanout.readers as f64),
+        thousands(fanout.messages as f64),
+        thousands(fanout.events_per_second),
+        thousands(fanout.writes_without),
+        thousands(fanout.writes_with),
+        fanout.writes_over
+    )
 }
 
 fn write_lifecycle(out: &mut String, lifecycle: &LifecycleReport) -> std::fmt::Result {

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// What a segment of a path may have as it is: the unreserved characters.
 const SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Where `chatkitty serve` is found if it is told nothing else.
-const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+pub(in crate::cli) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 
 /// The command of an operation.
 pub(super) fn command(command: &Command) -> clap::Command {
@@ -170,18 +170,20 @@ pub(super) fn query_values(command: &Command, matches: &ArgMatches) -> Vec<(&'st
 }
 
 /// Where the server is, and who calls.
-pub(super) struct Connection {
+pub(in crate::cli) struct Connection {
     url: String,
     client_id: Option<String>,
 }
 
 impl Connection {
+    pub(in crate::cli) fn new(url: String, client_id: Option<String>) -> Self {
+        Connection { url, client_id: client_id.filter(|id| !id.is_empty()) }
+    }
+
     pub(super) fn of(matches: &ArgMatches) -> anyhow::Result<Self> {
         let one = |id: &str| matches.try_get_one::<String>(id).ok().flatten().cloned();
-        Ok(Connection {
-            url: one("connection.server").unwrap_or_else(|| DEFAULT_URL.to_owned()),
-            client_id: one("connection.client-id").filter(|id| !id.is_empty()),
-        })
+        let url = one("connection.server").unwrap_or_else(|| DEFAULT_URL.to_owned());
+        Ok(Connection::new(url, one("connection.client-id")))
     }
 
     pub(super) fn url(&self) -> &str {
@@ -189,7 +191,7 @@ impl Connection {
     }
 
     /// A client; with `limits` to how long the server may be silent, which uploads cannot have.
-    pub(super) fn client(&self, public: bool, limits: bool) -> anyhow::Result<Client> {
+    pub(in crate::cli) fn client(&self, public: bool, limits: bool) -> anyhow::Result<Client> {
         // Refuses an address that cannot be one.
         let anonymous = Client::anonymous(&self.url).map_err(Failure::from)?;
         let session = if public {

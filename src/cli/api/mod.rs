@@ -8,6 +8,8 @@ mod output;
 mod schema;
 mod transfer;
 
+pub(super) use arguments::{Connection, DEFAULT_URL};
+
 use super::failure::{self, Exit, Failure, ReaderGone};
 use crate::generated::cli::{Cli, CliCommand};
 use crate::generated::client::{Error, ResponseValue, types::ErrorBody};

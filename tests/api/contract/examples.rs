@@ -71,6 +71,7 @@ fn round_trip(schema: &str) -> Option<RoundTrip> {
         "ReplyThreadKeystrokesResource" => through::<types::ReplyThreadKeystrokesResource>,
         "ReplyThreadResource" => through::<wire::ReplyThreadResource>,
         "PagedModelChatUserSessionResource" => through::<types::PagedModelChatUserSessionResource>,
+        "StreamEvent" => through::<wire::StreamEvent>,
         "UserReference" => through::<types::UserReference>,
         _ => return None,
     })

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 ///
 /// - **Arrays in the query.** dropshot registers scalars only; they are read and checked all the same.
 /// - **A second media type** of a request or an answer. One is registered, the others are served.
-/// - **Bodies that are not JSON.** dropshot has no schema for them: the picture is registered without content.
+/// - **Bodies that are not JSON.** dropshot has no schema for them: pictures and streams are registered without content.
 /// - **Errors.** The errors of dropshot are a type of the endpoint; those of the document are rendered at the edge.
 /// - **Security.** dropshot has no notion of it; the checks are compiled into the handlers.
 /// - **Discriminators, examples and `x-` extensions**, which `schemars` has no place for. So schemas are compared
@@ -47,7 +47,8 @@ fn facts(operation: &Operation) -> Vec<(&'static str, String)> {
 /// The component that the JSON of a body is made of, or its type.
 fn schema_name(body: Option<&'static Value>) -> String {
     let Some(body) = body.map(resolve) else { return String::new() };
-    let mut schemas = members(&body["content"]).filter(|(media, _)| !media.starts_with("image/"));
+    let has_schema = |media: &str| !media.starts_with("image/") && media != "text/event-stream";
+    let mut schemas = members(&body["content"]).filter(|(media, _)| has_schema(media));
     schemas
         .next()
         .map(|(_, content)| content["schema"]["$ref"].as_str())
