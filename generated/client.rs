@@ -20858,7 +20858,8 @@ let response = client.delete_application()
     /**List user sessions
 
 Answers a page of the times that users were connected, in the order of their IDs unless `sort` says otherwise. A user
-is online while one of these sessions is active.
+is online while one of these sessions is active. A session lasts as long as a stream of events that is open on
+behalf of its user.
 
 
 Sends a `GET` request to `/v1/user-sessions`
@@ -21862,6 +21863,13 @@ server stops, or the reader was too slow and what waited for it has grown too la
 scopes of the token let it read: `read:user` for users, `read:channel` for channels, keystrokes and custom
 events, `read:channel_membership` for members, `read:message` for messages. To ask for another `type` answers 403.
 
+**Sessions.** With `username`, the stream is a user's: it opens a user session, and a chat session in each of the
+channels that `channel` names, 10 at most. They last as long as the stream, also when its connection is lost.
+The user is online meanwhile, which is told as USER_UPDATED, and takes part in the channels: OPEN ones take
+anybody, the others their members. A name that no user has becomes that of a guest, unless the settings of the
+application let no guests in. What is sent is the same as without. This needs the scope `update:user`, and
+`create:user` for a guest who is new.
+
 
 Sends a `GET` request to `/v1/events/stream`
 
@@ -21877,6 +21885,8 @@ concern no channel are then left out.
 - `type_`: A type of event. Only such events are sent, beside those of the stream itself; repeat the parameter for
 further types.
 
+- `username`: The name of the user on whose behalf the stream is opened, who has a session for as long as it is open.
+
 - `last_event_id`: The ID of the last event that was seen.
 ```ignore
 let response = client.stream_events()
@@ -21884,6 +21894,7 @@ let response = client.stream_events()
     .channel(channel)
     .follow(follow)
     .type_(type_)
+    .username(username)
     .last_event_id(last_event_id)
     .send()
     .await;
@@ -27498,6 +27509,7 @@ pub mod builder {
             Option<::std::vec::Vec<crate::generated::wire::StreamEventType>>,
             String,
         >,
+        username: Result<Option<::std::string::String>, String>,
         last_event_id: Result<Option<i64>, String>,
     }
     impl<'a> StreamEvents<'a> {
@@ -27508,6 +27520,7 @@ pub mod builder {
                 channel: Ok(None),
                 follow: Ok(None),
                 type_: Ok(None),
+                username: Ok(None),
                 last_event_id: Ok(None),
             }
         }
@@ -27559,6 +27572,19 @@ pub mod builder {
                 });
             self
         }
+        pub fn username<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::string::String>,
+        {
+            self.username = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for username failed"
+                        .to_string()
+                });
+            self
+        }
         pub fn last_event_id<V>(mut self, value: V) -> Self
         where
             V: std::convert::TryInto<i64>,
@@ -27573,11 +27599,20 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<ResponseValue<ByteStream>, Error<types::ErrorBody>> {
-            let Self { client, after, channel, follow, type_, last_event_id } = self;
+            let Self {
+                client,
+                after,
+                channel,
+                follow,
+                type_,
+                username,
+                last_event_id,
+            } = self;
             let after = after.map_err(Error::InvalidRequest)?;
             let channel = channel.map_err(Error::InvalidRequest)?;
             let follow = follow.map_err(Error::InvalidRequest)?;
             let type_ = type_.map_err(Error::InvalidRequest)?;
+            let username = username.map_err(Error::InvalidRequest)?;
             let last_event_id = last_event_id.map_err(Error::InvalidRequest)?;
             let url = format!("{}/v1/events/stream", client.baseurl,);
             let mut header_map = ::reqwest::header::HeaderMap::with_capacity(2usize);
@@ -27599,6 +27634,7 @@ pub mod builder {
                 .query(&progenitor_client::QueryParam::new("channel", &channel))
                 .query(&progenitor_client::QueryParam::new("follow", &follow))
                 .query(&progenitor_client::QueryParam::new("type", &type_))
+                .query(&progenitor_client::QueryParam::new("username", &username))
                 .headers(header_map)
                 .build()?;
             let info = OperationInfo {

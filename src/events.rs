@@ -19,6 +19,8 @@ pub struct Wanted {
     pub types: Vec<StreamEventType>,
     /// Those behind the event with this ID, which are kept for a while.
     pub after: Option<i64>,
+    /// The name of the user on whose behalf they are followed, who is online meanwhile, and in the channels above.
+    pub username: Option<String>,
 }
 
 impl Client {
@@ -106,6 +108,9 @@ impl Follower<'_> {
         }
         if let Some(after) = self.wanted.after {
             request = request.last_event_id(after);
+        }
+        if let Some(username) = &self.wanted.username {
+            request = request.username(username.clone());
         }
         match request.send().await {
             Ok(answer) => self.connection = Some(Connection::new(answer.into_inner())),

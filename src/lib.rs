@@ -13,6 +13,7 @@
 //! - [`hal`], [`hal_forms`] and [`error`]: links and pages, forms, and the documented errors;
 //! - `jobs`: what goes on after its request was answered;
 //! - [`broadcast`]: from recorded events to the streams that are open;
+//! - [`presence`]: the sessions of the users on whose behalf streams are open;
 //! - [`explorer`]: the document, its documentation page and a HAL explorer, served beside the API;
 //! - [`store`]: rows and SQL by noun.
 //!
@@ -52,6 +53,8 @@ mod jobs;
 pub mod naming;
 #[cfg(feature = "server")]
 pub mod platform;
+#[cfg(feature = "server")]
+pub mod presence;
 #[cfg(feature = "server")]
 pub mod resources;
 #[cfg(feature = "server")]

@@ -9,8 +9,9 @@ use crate::files::Files;
 use crate::generated::server;
 use crate::jobs::Runner;
 use crate::platform::Platform;
+use crate::presence::{Keeper, Presence};
 use crate::secrets::Vault;
-use crate::store::{OpenError, Store, StoreError, applications, credentials, sessions, tokens};
+use crate::store::{OpenError, Store, StoreError, applications, credentials, tokens};
 use dropshot::{ConfigDropshot, ConfigTls, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy};
 use openapi_dropshot::runtime::catch_all;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -83,7 +84,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let files = Arc::new(files);
     let vault = Arc::new(Vault::open(&config.keys(), &store).await.map_err(StartError::Keys)?);
     let authority = Arc::new(Authority::new(Duration::from_secs(config.token_lifetime.into()), config.rate_limit));
-    let broadcast = Broadcast::new(store.clone(), Arc::clone(&authority), config.stream_limit);
+    let (presence, keeper) = Presence::new(store.clone());
+    let broadcast = Broadcast::new(store.clone(), Arc::clone(&authority), presence, config.stream_limit);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let (own_files, own_vault, own_broadcast) = (Arc::clone(&files), Arc::clone(&vault), Arc::clone(&broadcast));
     let platform =
@@ -114,7 +116,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .start()
         .map_err(|error| StartError::Listen(listen_error(&config, &error)))?;
     // What a server that died has left open; those of servers that are there are renewed by them.
-    store.write(|tx| sessions::end_stale(tx, now())).await?;
+    broadcast.presence.renew().await?;
     // Only now, as the credentials of a server that could not listen would be seen by nobody.
     let first = create_first_application(&store, config.first.clone()).await?;
     Ok(Running {
@@ -122,7 +124,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         first,
         http,
         runner: Runner::start(platform),
-        housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files), vault)),
+        housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files), vault, keeper)),
         files,
         broadcast,
         stop_limit: Duration::from_secs(config.stop_limit.into()),
@@ -140,6 +142,7 @@ impl Running {
         self.broadcast.stop();
         let finish = async {
             let (closed, ()) = tokio::join!(self.http.close(), self.runner.stop());
+            self.broadcast.presence.end_all().await;
             self.files.sweep().await;
             closed
         };
@@ -202,8 +205,8 @@ pub fn create_credentials(
 }
 
 /// What is done beside the requests for as long as the server runs.
-async fn keep_house(store: Store, files: Arc<Files>, vault: Arc<Vault>) {
-    tokio::join!(vault.reseal(&store), forget_expired_tokens(store.clone()), files.keep_swept());
+async fn keep_house(store: Store, files: Arc<Files>, vault: Arc<Vault>, keeper: Keeper) {
+    tokio::join!(vault.reseal(&store), forget_expired_tokens(store.clone()), files.keep_swept(), keeper.keep());
 }
 
 /// Removes expired tokens, a bounded number at a time so that no writer waits long behind it.

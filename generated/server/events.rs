@@ -30,6 +30,13 @@ pub trait EventsApi: Service {
  scopes of the token let it read: `read:user` for users, `read:channel` for channels, keystrokes and custom
  events, `read:channel_membership` for members, `read:message` for messages. To ask for another `type` answers 403.
 
+ **Sessions.** With `username`, the stream is a user's: it opens a user session, and a chat session in each of the
+ channels that `channel` names, 10 at most. They last as long as the stream, also when its connection is lost.
+ The user is online meanwhile, which is told as USER_UPDATED, and takes part in the channels: OPEN ones take
+ anybody, the others their members. A name that no user has becomes that of a guest, unless the settings of the
+ application let no guests in. What is sent is the same as without. This needs the scope `update:user`, and
+ `create:user` for a guest who is new.
+
  `GET /v1/events/stream`; `oauth2`.*/
     fn stream_events(
         &self,
@@ -51,6 +58,8 @@ pub struct StreamEventsQuery {
     /** The ID of the last event that was seen, for those who cannot send `Last-Event-ID`, which wins over it.
  0 stands before the first event.*/
     pub after: Option<i64>,
+    /// The name of the user on whose behalf the stream is opened, who has a session for as long as it is open.
+    pub username: Option<String>,
     /// Whether to wait for what has not happened yet. `false` ends the stream when what is kept has been sent.
     pub follow: bool,
 }
@@ -113,6 +122,25 @@ static STREAM_EVENTS__QUERY_AFTER: Parameter = Parameter {
         },
     },
 };
+static STREAM_EVENTS__QUERY_USERNAME__PATTERN_0: Pattern = Pattern::new(
+    "^[^\\x00-\\x1f\\x7f]+$",
+);
+static STREAM_EVENTS__QUERY_USERNAME: Parameter = Parameter {
+    name: "username",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::String {
+            min_length: 1u64,
+            max_length: 255u64,
+            pattern: Some(&STREAM_EVENTS__QUERY_USERNAME__PATTERN_0),
+            format: None,
+            values: &[],
+        },
+    },
+};
 static STREAM_EVENTS__HEADER_LAST_EVENT_ID: Parameter = Parameter {
     name: "Last-Event-ID",
     location: Location::Header,
@@ -147,6 +175,7 @@ pub static STREAM_EVENTS: Operation = Operation {
         &STREAM_EVENTS__QUERY_CHANNEL,
         &STREAM_EVENTS__QUERY_TYPE,
         &STREAM_EVENTS__QUERY_AFTER,
+        &STREAM_EVENTS__QUERY_USERNAME,
         &STREAM_EVENTS__HEADER_LAST_EVENT_ID,
         &STREAM_EVENTS__QUERY_FOLLOW,
     ],
@@ -190,6 +219,8 @@ impl StreamEventsOperation {
                     Vec<crate::generated::wire::StreamEventType>,
                 >(&STREAM_EVENTS__QUERY_TYPE);
             let query_after = input.parameter::<i64>(&STREAM_EVENTS__QUERY_AFTER);
+            let query_username = input
+                .parameter::<String>(&STREAM_EVENTS__QUERY_USERNAME);
             let header_last_event_id = input
                 .parameter::<i64>(&STREAM_EVENTS__HEADER_LAST_EVENT_ID);
             let query_follow = input.parameter::<bool>(&STREAM_EVENTS__QUERY_FOLLOW);
@@ -198,6 +229,7 @@ impl StreamEventsOperation {
                 channel: query_channel,
                 type_: query_type,
                 after: query_after,
+                username: query_username,
                 follow: query_follow.unwrap_or_else(|| true),
             };
             let headers = StreamEventsHeaders {

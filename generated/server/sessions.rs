@@ -11,7 +11,8 @@ pub trait SessionsApi: Service {
     /** List user sessions
 
  Answers a page of the times that users were connected, in the order of their IDs unless `sort` says otherwise. A user
- is online while one of these sessions is active.
+ is online while one of these sessions is active. A session lasts as long as a stream of events that is open on
+ behalf of its user.
 
  `GET /v1/user-sessions`; `oauth2` with `read:user_session`.*/
     fn list_user_sessions(

@@ -1,6 +1,7 @@
 //! What waits for one reader.
 
 use super::frame::{self, Reason};
+use crate::presence::Session;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -22,6 +23,9 @@ struct State {
     end: Option<Reason>,
     /// The last event has been taken, or the reader has gone.
     over: bool,
+    /// The session of the user on whose behalf the reader reads. It ends with the stream, which a reader who is too slow
+    /// may look at much later.
+    session: Option<Session>,
     reader: Option<Waker>,
 }
 
@@ -47,11 +51,20 @@ impl Mailbox {
         self.state.lock().end(reason);
     }
 
+    /// Keeps a session until the stream ends.
+    pub(super) fn hold(&self, session: Session) {
+        let mut state = self.state.lock();
+        if !state.over && state.end.is_none() {
+            state.session = Some(session);
+        }
+    }
+
     /// The reader takes nothing any more.
     pub(super) fn leave(&self) {
         let mut state = self.state.lock();
         state.over = true;
         state.waiting.clear();
+        state.session = None;
     }
 
     /// Whether [`Mailbox::leave`] was called.
@@ -83,6 +96,7 @@ impl State {
     fn end(&mut self, reason: Reason) {
         if self.end.is_none() {
             self.end = Some(reason);
+            self.session = None;
             if reason == Reason::SlowReader {
                 self.waiting = VecDeque::new();
                 self.bytes = 0;

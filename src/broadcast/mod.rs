@@ -17,6 +17,7 @@ pub use self::subscription::Subscription;
 
 use self::mailbox::Mailbox;
 use crate::auth::Authority;
+use crate::presence::Presence;
 use crate::store::events::{self, EventRow};
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
@@ -38,6 +39,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub struct Broadcast {
     store: Store,
     authority: Arc<Authority>,
+    /// The sessions of the users on whose behalf streams are open.
+    pub presence: Presence,
     /// Streams that one application may have open.
     limit: usize,
     topics: Mutex<HashMap<i64, Arc<Topic>>>,
@@ -70,9 +73,9 @@ struct Reader {
 
 impl Broadcast {
     /// No streams yet; an application may have `limit` of them.
-    pub fn new(store: Store, authority: Arc<Authority>, limit: usize) -> Arc<Self> {
+    pub fn new(store: Store, authority: Arc<Authority>, presence: Presence, limit: usize) -> Arc<Self> {
         let (topics, open) = (Mutex::default(), Mutex::default());
-        Arc::new(Broadcast { store, authority, limit, topics, open, stopping: AtomicBool::new(false) })
+        Arc::new(Broadcast { store, authority, presence, limit, topics, open, stopping: AtomicBool::new(false) })
     }
 
     /// Ends every stream, and opens none from now on.

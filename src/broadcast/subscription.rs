@@ -5,6 +5,7 @@ use super::mailbox::Mailbox;
 use super::{Broadcast, PAGE, Reader};
 use crate::auth::Caller;
 use crate::error::Error;
+use crate::presence::Session;
 use crate::store::events;
 use bytes::Bytes;
 use futures::stream::{self, Stream};
@@ -80,6 +81,11 @@ impl Broadcast {
 }
 
 impl Subscription {
+    /// Keeps the session of the user on whose behalf the stream is open, until it ends.
+    pub fn hold(&self, session: Session) {
+        self.mailbox.hold(session);
+    }
+
     /// The text of the stream.
     pub fn into_stream(self) -> impl Stream<Item = Bytes> {
         stream::unfold(self, async |mut reader| Some((reader.next().await?, reader)))

@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// Begin behind the event with this ID, rather than with what happens next.
     #[arg(long, value_name = "ID")]
     after: Option<i64>,
+    /// Follow on behalf of the user with this name, who is online meanwhile.
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
     /// Show each event as a line of JSON.
     #[arg(long)]
     json: bool,
@@ -52,11 +55,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn follow(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { channels, types, after, json, server: url, client_id } = arguments;
+    let Arguments { channels, types, after, username, json, server: url, client_id } = arguments;
     let types = types.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
     let client = Connection::new(url.clone(), client_id).client(false, true)?;
     client.authorize().await.map_err(|error| failure::of_token(error, &url))?;
-    let mut events = std::pin::pin!(client.events(Wanted { channels, types, after }));
+    let mut events = std::pin::pin!(client.events(Wanted { channels, types, after, username }));
     let refused = |error| failure::of_call(error, &url, "GET /v1/events/stream");
     while let Some(event) = events.try_next().await.map_err(refused)? {
         let line = if json { serde_json::to_string(&event)? } else { line(&event)? };

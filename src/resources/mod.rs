@@ -16,7 +16,7 @@ mod messages;
 mod moderators;
 mod read_receipts;
 mod root;
-mod sessions;
+pub(crate) mod sessions;
 mod text;
 mod threads;
 mod users;

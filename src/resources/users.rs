@@ -251,7 +251,7 @@ fn update(tx: &Tx<'_>, application: i64, id: i64, patch: MergePatch<ChatUserProp
 const UNAVAILABLE: &str = "UNAVAILABLE";
 
 /// Records what happened to a user.
-fn record(tx: &Tx<'_>, kind: EventType, row: &UserRow) -> Result<(), StoreError> {
+pub(super) fn record(tx: &Tx<'_>, kind: EventType, row: &UserRow) -> Result<(), StoreError> {
     let resource = represent(row.clone(), &Urls::recorded(row.application_id));
     events::record(tx, row.application_id, Event { kind, channel: None, resource: &resource }, now())?;
     Ok(())
@@ -277,6 +277,12 @@ pub(super) fn create(tx: &Tx<'_>, application: i64, body: CreatePersonChatUserRe
             Ok(Ok(row))
         }
     }
+}
+
+/// Creates a guest, who is called as it calls itself.
+pub(super) fn create_guest(tx: &Tx<'_>, application: i64, name: &str) -> Decision<UserRow> {
+    let (name, is_guest) = (name.to_owned(), Some(true));
+    create(tx, application, CreatePersonChatUserResource { name, display_name: None, is_guest, properties: None })
 }
 
 /// A user as the wire has it.

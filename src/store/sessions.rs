@@ -82,14 +82,14 @@ pub fn start(
     Ok(Some(id))
 }
 
-/// Ends a user session with its chat sessions, and says whether it was active.
-pub fn end(tx: &Tx<'_>, application: i64, id: i64, now: i64) -> Result<bool, StoreError> {
+/// Ends a user session with its chat sessions, and gives the id of its user; nothing if it was not active.
+pub fn end(tx: &Tx<'_>, application: i64, id: i64, now: i64) -> Result<Option<i64>, StoreError> {
     let user = tx.query_opt(
         "SELECT user_id FROM user_sessions WHERE application_id = $1 AND id = $2 AND end_time IS NULL",
         &[application.into(), id.into()],
         |row| row.i64(0),
     )?;
-    let Some(user) = user else { return Ok(false) };
+    let Some(user) = user else { return Ok(None) };
     let entered = tx.query(
         "SELECT id FROM chat_sessions WHERE application_id = $1 AND user_session_id = $2 AND end_time IS NULL",
         &[application.into(), id.into()],
@@ -110,7 +110,7 @@ pub fn end(tx: &Tx<'_>, application: i64, id: i64, now: i64) -> Result<bool, Sto
         "UPDATE users SET sessions = sessions - 1 WHERE application_id = $1 AND id = $2",
         &[application.into(), user.into()],
     )?;
-    Ok(true)
+    Ok(Some(user))
 }
 
 /// Starts a chat session in an active user session and gives its id, or that of the one which is active already.
@@ -208,17 +208,35 @@ pub fn renew(tx: &Tx<'_>, node: &str, now: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Ends the sessions of nodes that have not been heard of for a [`LEASE`], in all applications, and says how many.
-pub fn end_stale(tx: &Tx<'_>, now: i64) -> Result<usize, StoreError> {
+/// Ends the sessions of nodes that have not been heard of for a [`LEASE`], in all applications. Gives the application and
+/// the user of each.
+pub fn end_stale(tx: &Tx<'_>, now: i64) -> Result<Vec<(i64, i64)>, StoreError> {
     let stale = tx.query(
         "SELECT application_id, id FROM user_sessions WHERE end_time IS NULL AND seen_time < $1",
         &[(now - LEASE).into()],
         |row| Ok((row.i64(0)?, row.i64(1)?)),
     )?;
-    for (application, id) in &stale {
-        end(tx, *application, *id, now)?;
+    end_all(tx, stale, now)
+}
+
+/// Ends the sessions of a node, in all applications. Gives the application and the user of each.
+pub fn end_of_node(tx: &Tx<'_>, node: &str, now: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+    let own = tx.query(
+        "SELECT application_id, id FROM user_sessions WHERE node = $1 AND end_time IS NULL",
+        &[node.into()],
+        |row| Ok((row.i64(0)?, row.i64(1)?)),
+    )?;
+    end_all(tx, own, now)
+}
+
+fn end_all(tx: &Tx<'_>, sessions: Vec<(i64, i64)>, now: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+    let mut users = Vec::new();
+    for (application, id) in sessions {
+        users.extend(end(tx, application, id, now)?.map(|user| (application, user)));
     }
-    Ok(stale.len())
+    users.sort_unstable();
+    users.dedup();
+    Ok(users)
 }
 
 macro_rules! columns {

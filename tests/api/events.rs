@@ -4,7 +4,7 @@ use crate::child::{Program, Serving, command, run};
 use crate::support::{CLIENT, Caller, Events, Server};
 use chatkitty_platform::generated::wire::StreamEvent;
 use chatkitty_platform::store::events::{self as rows, Event, EventType, KEPT};
-use chatkitty_platform::store::tokens;
+use chatkitty_platform::store::{sessions, tokens};
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -320,6 +320,28 @@ async fn a_new_picture_changes_its_user() {
 }
 
 #[tokio::test]
+async fn what_is_said_and_typed_in_threads_is_told() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let (_, channel) = (api.user("jdoe").await, api.channel("PUBLIC", "lobby").await);
+    let (first, elsewhere) = (api.message(&channel, "Hello").await, api.channel("PUBLIC", "elsewhere").await);
+    let thread = api.get(&format!("/v1/messages/{}/thread", first["id"])).await.ok();
+    let (_, mut events) = api.events(&format!("?channel={}", channel["id"])).await;
+    send(&api, &elsewhere, "not this").await;
+    let typed = json!({"keys": "Hi", "user": {"username": "jdoe"}});
+    for (path, kind, name, body) in [
+        (format!("/v1/threads/{}/keystrokes", thread["id"]), "KEYSTROKES_SENT", "keystrokes", &typed),
+        (format!("/v1/threads/{}/messages", thread["id"]), "MESSAGE_CREATED", "message", &json!({"body": "Hi"})),
+        (format!("/v1/channels/{}/keystrokes", channel["id"]), "KEYSTROKES_SENT", "keystrokes", &typed),
+    ] {
+        let answer = api.post(&path, body.clone()).await.ok();
+        let event = events.event().await;
+        assert_eq!((&event["type"], &event["channelId"]), (&json!(kind), &channel["id"]), "{path}");
+        assert_eq!(event[name], answer, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_in_an_open_channel_is_broadcast() {
     let server = Server::start().await;
     let api = server.application().await;
@@ -423,14 +445,15 @@ async fn an_application_has_so_many_streams_and_no_more() {
 }
 
 /// A reader that asks for a stream and takes nothing of it, with as little room as the system allows.
-async fn slow_reader(server: &Server, api: &Caller<'_>) -> tokio::net::TcpStream {
+async fn slow_reader(server: &Server, api: &Caller<'_>, query: &str) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a small buffer");
     let address = server.url.trim_start_matches("http://").parse().expect("an address");
     let mut connection = socket.connect(address).await.expect("the server listens");
     let token = api.token.as_deref().expect("a token");
     let request = format!(
-        "GET /v1/events/stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+        "GET /v1/events/stream{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Authorization: Bearer {token}\r\n\r\n"
     );
     connection.write_all(request.as_bytes()).await.expect("the request is sent");
     connection
@@ -441,10 +464,13 @@ async fn a_slow_reader_is_dropped_and_holds_nobody_up() {
     let server = Server::start().await;
     let api = server.application().await;
     let channel = api.channel("PUBLIC", "lobby").await;
-    let mut slow = slow_reader(&server, &api).await;
+    api.user("jdoe").await;
+    let (_, mut users) = api.events("?type=USER_UPDATED").await;
+    let mut slow = slow_reader(&server, &api, "?username=jdoe").await;
     let mut begun = [0; 1024];
     let count = slow.read(&mut begun).await.expect("the stream begins");
-    let (_, mut quick) = api.events("").await;
+    assert_eq!(users.event().await["user"]["presence"]["online"], true);
+    let (_, mut quick) = api.events("?type=MESSAGE_CREATED").await;
 
     // The kernel takes some megabytes for itself before the server has to keep any.
     let text = "x".repeat(20_000);
@@ -462,6 +488,9 @@ async fn a_slow_reader_is_dropped_and_holds_nobody_up() {
         }
     }
 
+    // Its session has ended with the stream, though it has not looked yet.
+    assert_eq!(users.event().await["user"]["presence"]["online"], false);
+
     let mut all = begun[..count].to_vec();
     let reading = slow.read_to_end(&mut all);
     tokio::time::timeout(Duration::from_secs(60), reading).await.expect("the stream ends").expect("in order");
@@ -478,8 +507,10 @@ async fn a_slow_reader_is_dropped_and_holds_nobody_up() {
 async fn a_silent_stream_has_heartbeats_from_which_it_is_resumed() {
     let server = Server::start().await;
     let api = server.application().await;
-    let (_, mut events) = api.events("?type=CHANNEL_CREATED").await;
-    record(&server, 5).await;
+    let begun = chatkitty_platform::auth::now();
+    api.user("jdoe").await;
+    let (_, mut events) = api.events("?type=CHANNEL_CREATED&username=jdoe").await;
+    record(&server, 3).await;
     // The heartbeat is no event, so that this reads on; the pause is three ticks more than it takes to come.
     let silence = tokio::time::timeout(Duration::from_secs(18), events.next());
     assert!(silence.await.is_err(), "an event that nothing made");
@@ -487,6 +518,10 @@ async fn a_silent_stream_has_heartbeats_from_which_it_is_resumed() {
     api.channel("PUBLIC", "lobby").await;
     let event = events.event().await;
     assert_eq!((&event["type"], &event["id"]), (&json!("CHANNEL_CREATED"), &json!(6)));
+    // Meanwhile the server has said of the session that it goes on.
+    let store = server.store();
+    let stale = store.write(move |tx| sessions::end_stale(tx, begun + sessions::LEASE + 10_000));
+    assert_eq!(stale.await, Ok(Vec::new()));
 }
 
 // The reader of the program's lines blocks its thread, on which the server would be.
@@ -515,5 +550,8 @@ async fn tail_shows_events_as_they_happen() {
     let (time, rest) = line.split_once(' ').expect("a time and more");
     assert_eq!(time, sent["createdTime"].as_str().expect("a time"));
     assert_eq!(rest, format!("3 MESSAGE_CREATED in channel {id}: jdoe: Hello\\u{{1b}}[2J\\nall"));
+    let mut own = tail(&["--json", "--type", "USER_UPDATED", "--username", "jdoe"]);
+    let online = serde_json::from_str::<Value>(&own.line()).expect("a line of JSON");
+    assert_eq!((&online["user"]["name"], &online["user"]["presence"]["online"]), (&json!("jdoe"), &json!(true)));
     run(command(&std::env::temp_dir(), ["tail", "--type", "NOTHING"])).failed(2, &["possible values", "USER_CREATED"]);
 }
