@@ -3687,7 +3687,7 @@ the thread of its `replies` and to its `readReceipts` if it is kept, and to its 
             MessageUpdatedEventType::MessageUpdated
         }
     }
-    ///All messages of the application were deleted.
+    ///All messages of the application that were sent before this one are deleted.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct MessagesDeletedEvent {
         pub application: ApplicationResource,

@@ -407,6 +407,7 @@ fn import_user(tx: &Tx<'_>, application: i64, user: &ChatUserImport) -> Decision
     if let Some(FileImport { url, name, content_type, size, .. }) = display_picture {
         let picture = Attachment::External(CreateExternalFileProperties { url, name, content_type, size });
         user_rows::set_display_picture(tx, application, row.id, &picture.to_text())?;
+        users::pictured(tx, application, row.id)?;
     }
     Ok(Ok(()))
 }

@@ -80,13 +80,19 @@ impl MessagesApi for Platform {
 
     async fn delete_messages(&self, call: &Call, caller: Caller) -> Result<Reply<ApplicationResource>, Error> {
         let application = caller.application;
-        // What is sent from now on stays.
-        let last = self.store.read(move |tx| messages::last_id(tx, application)).await?;
+        // What is sent from now on stays. So this is told before it is done: the events of what stays come behind it.
+        let last = self.store.write(move |tx| {
+            let last = messages::last_id(tx, application)?;
+            if last > 0 {
+                applications::record(tx, application, EventType::MessagesDeleted)?;
+            }
+            Ok(last)
+        });
+        let last = last.await?;
         if last > 0 {
             // Other writes take their turns in between.
             while self.store.write(move |tx| messages::delete_some(tx, application, last)).await? {}
             self.files.sweep_soon();
-            self.store.write(move |tx| applications::record(tx, application, EventType::MessagesDeleted)).await?;
         }
         Ok(self.application(call, &caller).await?.into())
     }

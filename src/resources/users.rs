@@ -218,7 +218,7 @@ impl UsersApi for Platform {
 }
 
 /// The user with its new picture, which is recorded.
-fn pictured(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<UserRow>, StoreError> {
+pub(super) fn pictured(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<UserRow>, StoreError> {
     let user = users::get(tx, application, id)?;
     if let Some(user) = &user {
         record(tx, EventType::UserUpdated, user)?;

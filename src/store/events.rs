@@ -64,7 +64,7 @@ words! {
         MessageUpdated = "MESSAGE_UPDATED",
         /// A message was deleted, with the replies to it.
         MessageDeleted = "MESSAGE_DELETED",
-        /// All messages of the application were deleted; the resource is the application.
+        /// All messages that were sent before are deleted; the resource is the application.
         MessagesDeleted = "MESSAGES_DELETED",
         /// Somebody is typing in a channel or in a thread of it.
         KeystrokesSent = "KEYSTROKES_SENT",

@@ -342,6 +342,29 @@ async fn what_is_said_and_typed_in_threads_is_told() {
 }
 
 #[tokio::test]
+async fn what_an_import_creates_is_told() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let (_, mut events) = api.events("").await;
+    let picture =
+        json!({"url": "https://files.example.com/j.png", "name": "j.png", "contentType": "image/png", "size": 9});
+    let users = json!([{"name": "jane", "displayPicture": picture}, {"name": "alex"}]);
+    assert_eq!(api.post("/v1/imports/users", users).await.status, 202);
+    assert_eq!(events.event().await["user"]["name"], "jane");
+    let pictured = events.event().await;
+    assert_eq!((&pictured["type"], &pictured["user"]["displayPictureUrl"]), (&json!("USER_UPDATED"), &picture["url"]));
+    assert_eq!(events.event().await["user"]["name"], "alex");
+    let channel = api.channel("PUBLIC", "lobby").await;
+    assert_eq!(events.event().await["type"], "CHANNEL_CREATED");
+    let member = format!("/v1/imports/channels/{}/members", channel["id"]);
+    assert_eq!(api.post(&member, json!([{"username": "jane"}])).await.status, 202);
+    assert_eq!(events.event().await["type"], "MEMBER_CREATED");
+    let messages = json!([{"type": "TEXT", "channelId": channel["id"], "user": "jane", "body": "Hello"}]);
+    assert_eq!(api.post("/v1/imports/messages", messages).await.status, 202);
+    assert_eq!(bodies(&mut events, 1).await, ["Hello"]);
+}
+
+#[tokio::test]
 async fn a_message_in_an_open_channel_is_broadcast() {
     let server = Server::start().await;
     let api = server.application().await;
