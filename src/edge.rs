@@ -300,7 +300,7 @@ fn aliased(uri: &Uri) -> Option<(Uri, NamedApplication)> {
 
 /// Answers in the spelling of an alias.
 async fn spell(
-    (alias, naming): (&PathAlias, &Naming),
+    (alias, naming): (&PathAlias, &'static Naming),
     context: RequestContext<Arc<Platform>>,
     request: Request<Body>,
     route: Route<Platform>,

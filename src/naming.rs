@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::generated::server::{DOCUMENT, OPERATIONS};
+use bytes::Bytes;
 use dropshot::Body;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request};
@@ -16,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// Spells a request as the document does: its body, and the media types it names.
 ///
@@ -55,7 +57,20 @@ pub async fn request(request: Request<Body>, naming: &Naming) -> Result<Request<
 
 /// Spells an answer in the other way. `served` is the absolute address of what the alias serves, and `alias` that of the
 /// alias: links stay within the spelling that the client speaks.
-pub async fn response(response: Response, naming: &Naming, accept: &HeaderMap, served: &str, alias: &str) -> Response {
+pub async fn response(
+    response: Response,
+    naming: &'static Naming,
+    accept: &HeaderMap,
+    served: &str,
+    alias: &str,
+) -> Response {
+    let (served, alias) = ([served, "/"].concat(), [alias, "/"].concat());
+    if text(response.headers(), &CONTENT_TYPE).is_some_and(|found| essence(found) == EVENT_STREAM) {
+        return response.map(|body| {
+            // The streams of this server hand whole events over.
+            Body::wrap(body.map_frame(move |frame| frame.map_data(|data| events(&data, naming, &served, &alias))))
+        });
+    }
     if !is_json(response.headers()) {
         return response;
     }
@@ -66,11 +81,8 @@ pub async fn response(response: Response, naming: &Naming, accept: &HeaderMap, s
     let Ok(mut value) = serde_json::from_slice(&bytes) else {
         return Response::from_parts(parts, Body::from(bytes));
     };
-    let spelled = |name: &str| match naming.keep.contains(&name) {
-        true => None,
-        false => NAMES.other.get(name).map(String::as_str),
-    };
-    move_links(&mut value, &[served, "/"].concat(), &[alias, "/"].concat());
+    let spelled = |name: &str| respelled(name, naming);
+    move_links(&mut value, &served, &alias);
     if let Some(faults) = value.get_mut("errors").and_then(Value::as_array_mut) {
         faults.iter_mut().for_each(|fault| respell_field(fault, &spelled));
     }
@@ -83,6 +95,25 @@ pub async fn response(response: Response, naming: &Naming, accept: &HeaderMap, s
     }
     parts.headers.remove(CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(value.to_string()))
+}
+
+/// The other name of a property, where it has one.
+fn respelled(name: &str, naming: &Naming) -> Option<&'static str> {
+    if naming.keep.contains(&name) { None } else { NAMES.other.get(name).map(String::as_str) }
+}
+
+/// Spells the data of server-sent events in the other way.
+fn events(bytes: &Bytes, naming: &Naming, served: &str, alias: &str) -> Bytes {
+    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.clone() };
+    let line = |line: &str| match line.strip_prefix("data: ").map(serde_json::from_str::<Value>) {
+        Some(Ok(mut value)) => {
+            move_links(&mut value, served, alias);
+            translate(&mut value, &|name| respelled(name, naming));
+            format!("data: {value}\n")
+        }
+        _ => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(line).collect::<String>().into()
 }
 
 /// Renames the properties of a value at every depth, but for what the client made up.

@@ -1,6 +1,6 @@
 //! The unversioned addresses, where names are in snake_case.
 
-use crate::support::{Answer, Server};
+use crate::support::{Answer, Events, Server};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -45,6 +45,21 @@ async fn links_stay_within_the_spelling() {
     }
     let found = caller.get(user["_links"]["self"]["href"].as_str().expect("a link")).await.ok();
     assert_eq!(found["display_name"], "ada");
+}
+
+#[tokio::test]
+async fn streams_are_spelled_so_too() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    let channel = caller.channel("PUBLIC", "lobby").await;
+    let stream = caller.request(Method::GET, "/events/stream").send().await.expect("a stream");
+    let mut events = Events::of(stream);
+    assert!(events.event().await["created_time"].is_string());
+    let path = format!("/channels/{}/messages", channel["id"]);
+    let sent = caller.post(&path, json!({"body": "Hello", "properties": {"favouriteColour": 1}})).await.ok();
+    let event = events.event().await;
+    assert_eq!((&event["type"], &event["channel_id"]), (&json!("MESSAGE_CREATED"), &channel["id"]));
+    assert_eq!(event["message"], sent, "as the answer of the same spelling");
 }
 
 #[tokio::test]
