@@ -307,10 +307,7 @@ async fn spell(
 ) -> Response {
     let origin = context.context().origin(request.headers(), request.uri());
     let headers = request.headers().clone();
-    let response = match naming::request(request, naming).await {
-        Ok(request) => route.call(context, request).await,
-        Err(error) => error.render(None),
-    };
+    let response = route.call(context, naming::request(request, naming)).await;
     let (served, prefix) = ([&origin, alias.serves].concat(), [&origin, alias.prefix.trim_end_matches('/')].concat());
     naming::response(response, naming, &headers, &served, &prefix).await
 }

@@ -2,16 +2,17 @@
 //!
 //! One mechanical translation at the edge, both ways. All it knows are names, and all of them are the document's: those
 //! of the properties of its schemas, and those whose value is up to the client, such as custom `properties`, which it
-//! leaves as they are. Names of parameters and of link relations are the same in both spellings.
+//! leaves as they are. Names of parameters and of link relations are the same in both spellings. What comes in is
+//! translated while it arrives, however long it is.
 
 use crate::error::Error;
-use crate::generated::server::{DOCUMENT, OPERATIONS};
+use crate::generated::server::DOCUMENT;
 use bytes::Bytes;
 use dropshot::Body;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use openapi_dropshot::runtime::{Encoding, Failure, FailureKind, Naming, Response};
+use http_body_util::BodyExt;
+use openapi_dropshot::runtime::{Failure, FailureKind, Naming, Response};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -19,12 +20,14 @@ use std::sync::LazyLock;
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
 
-/// Spells a request as the document does: its body, and the media types it names.
-///
-/// # Errors
-/// 413 for a body beyond what any operation takes, 400 for one that ends half-way.
-pub async fn request(request: Request<Body>, naming: &Naming) -> Result<Request<Body>, Error> {
+/// Says of a request that it came in the other spelling, so that a handler can spell a file in it with [`Respeller`].
+#[derive(Clone, Copy, Debug)]
+pub struct OtherSpelling;
+
+/// Spells a request as the document does: its body, while it arrives, and the media types it names.
+pub fn request(request: Request<Body>, naming: &Naming) -> Request<Body> {
     let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(OtherSpelling);
     if let Some(own) = naming.media_type {
         if let Some(accept) = text(&parts.headers, &ACCEPT).filter(|accept| accept.contains(own))
             && let Ok(accept) = HeaderValue::try_from(accept.replace(own, JSON))
@@ -36,23 +39,114 @@ pub async fn request(request: Request<Body>, naming: &Naming) -> Result<Request<
         }
     }
     if !is_json(&parts.headers) {
-        return Ok(Request::from_parts(parts, body));
+        return Request::from_parts(parts, body);
     }
-    let bytes = match Limited::new(body, *LARGEST_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!("the body may have {} bytes", *LARGEST_BODY);
-            return Err(Failure::new(FailureKind::TooLarge, message).into());
-        }
-        Err(_) => return Err(Failure::new(FailureKind::Malformed, "the body ended half-way").into()),
-    };
-    // What is not JSON goes on as it is, so that it is refused in the same words as in the document's own spelling.
-    let Ok(mut value) = serde_json::from_slice(&bytes) else {
-        return Ok(Request::from_parts(parts, Body::from(bytes)));
-    };
-    translate(&mut value, &|name| NAMES.document.get(name).map(String::as_str));
     parts.headers.remove(CONTENT_LENGTH);
-    Ok(Request::from_parts(parts, Body::from(value.to_string())))
+    let mut respeller = Respeller::default();
+    let body = Body::wrap(body.map_frame(move |frame| frame.map_data(|data| Bytes::from(respeller.respell(&data)))));
+    Request::from_parts(parts, body)
+}
+
+/// Bytes of the longest name that is looked up; no name of the document is longer.
+const LONGEST_NAME: usize = 128;
+/// Values within values, beyond which nothing is spelled any more; whatever reads the text refuses it long before.
+const DEEPEST: usize = 1024;
+
+/// Spells the names in a JSON text as the document does, while the text goes by in pieces. What is not JSON does not
+/// become JSON by that.
+#[derive(Debug, Default)]
+pub struct Respeller {
+    place: Place,
+    /// Whether a string that begins here is a name.
+    name_follows: bool,
+    /// The values around the place: whether each is an object.
+    around: Vec<bool>,
+    /// How many values are around the value in which the names are the client's own.
+    opaque: Option<usize>,
+}
+
+/// Where in a JSON text the next byte is.
+#[derive(Debug, Default)]
+enum Place {
+    #[default]
+    Between,
+    /// In a name, of which this has been read.
+    Name(Vec<u8>),
+    /// In another string, or in a name that is none of the document's.
+    Text { escaped: bool },
+    /// Deeper than anything is read.
+    Lost,
+}
+
+impl Respeller {
+    /// The next piece of the text. Part of a name is kept until the rest of it comes.
+    pub fn respell(&mut self, piece: &[u8]) -> Vec<u8> {
+        let mut spelled = Vec::with_capacity(piece.len() + LONGEST_NAME);
+        for byte in piece {
+            self.take(*byte, &mut spelled);
+        }
+        spelled
+    }
+
+    fn take(&mut self, byte: u8, spelled: &mut Vec<u8>) {
+        match &mut self.place {
+            Place::Name(name) if byte == b'"' => {
+                let name = std::mem::take(name);
+                spelled.extend_from_slice(self.end_name(&name).unwrap_or(&name));
+                self.place = Place::Between;
+            }
+            // None of the document's names has anything to escape.
+            Place::Name(name) if byte == b'\\' || name.len() == LONGEST_NAME => {
+                spelled.append(name);
+                self.place = Place::Text { escaped: byte == b'\\' };
+            }
+            Place::Name(name) => {
+                name.push(byte);
+                return;
+            }
+            Place::Text { escaped: true } => self.place = Place::Text { escaped: false },
+            Place::Text { .. } if byte == b'\\' => self.place = Place::Text { escaped: true },
+            Place::Text { .. } if byte == b'"' => self.place = Place::Between,
+            Place::Text { .. } | Place::Lost => {}
+            Place::Between => self.step(byte),
+        }
+        spelled.push(byte);
+    }
+
+    /// Goes past what stands between strings.
+    fn step(&mut self, byte: u8) {
+        match byte {
+            b'"' if self.name_follows => self.place = Place::Name(Vec::new()),
+            b'"' => self.place = Place::Text { escaped: false },
+            b':' => self.name_follows = false,
+            b'{' | b'[' if self.around.len() == DEEPEST => self.place = Place::Lost,
+            b'{' | b'[' => {
+                self.around.push(byte == b'{');
+                self.name_follows = byte == b'{';
+            }
+            b'}' | b']' => {
+                self.around.pop();
+                self.opaque = self.opaque.filter(|outside| self.around.len() >= *outside);
+            }
+            b',' => {
+                self.name_follows = self.around.last() == Some(&true);
+                self.opaque = self.opaque.filter(|outside| self.around.len() > *outside);
+            }
+            _ => {}
+        }
+    }
+
+    /// The document's spelling of a name that has been read, where it differs.
+    fn end_name(&mut self, name: &[u8]) -> Option<&'static [u8]> {
+        if self.opaque.is_some() {
+            return None;
+        }
+        let name = std::str::from_utf8(name).ok()?;
+        if NAMES.is_opaque(name) {
+            self.opaque = Some(self.around.len());
+        }
+        NAMES.document.get(name).map(String::as_bytes)
+    }
 }
 
 /// Spells an answer in the other way. `served` is the absolute address of what the alias serves, and `alias` that of the
@@ -233,13 +327,6 @@ fn snake(name: &str) -> String {
     spelled
 }
 
-/// Bytes that a JSON body has at most, whatever the operation; the operation's own limit is kept to later.
-static LARGEST_BODY: LazyLock<usize> = LazyLock::new(|| {
-    let media = OPERATIONS.iter().filter_map(|operation| operation.body).flat_map(|rules| rules.media);
-    let limits = media.filter(|media| media.encoding == Encoding::Json).map(|media| media.limit);
-    limits.max().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
-});
-
 fn text<'h>(headers: &'h HeaderMap, name: &http::HeaderName) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
@@ -248,6 +335,8 @@ fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
+/// Whether a body is JSON. Files of lines are not: they may be long, and go by as they are.
 fn is_json(headers: &HeaderMap) -> bool {
-    text(headers, &CONTENT_TYPE).is_some_and(|media_type| essence(media_type).contains("json"))
+    let media_type = text(headers, &CONTENT_TYPE).map(essence).unwrap_or_default();
+    media_type.contains("json") && !media_type.ends_with("jsonl")
 }

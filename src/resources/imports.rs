@@ -20,6 +20,7 @@ use crate::generated::server::imports::{
 use crate::generated::server::schemas;
 use crate::generated::wire::{ChannelImport, MessageImport, ValidationErrorCode};
 use crate::jobs::{Interrupted, Work, end};
+use crate::naming::{OtherSpelling, Respeller};
 use crate::platform::Platform;
 use crate::store::channels::ChannelType;
 use crate::store::jobs::{self, FaultRow, JobRow, JobState, JobType, Lease, NewJob, Progress};
@@ -122,8 +123,11 @@ impl Platform {
         match source {
             Source::Parts(mut parts) => {
                 if let Some(mut part) = parts.next_file().await? {
+                    // A body in the other spelling is translated before it comes here, a file in a form is not.
+                    let mut respeller = call.request.extensions.get::<OtherSpelling>().map(|_| Respeller::default());
                     while let Some(chunk) = part.chunk().await? {
-                        writer.write(chunk).await?;
+                        let spelled = respeller.as_mut().map(|respeller| respeller.respell(&chunk).into());
+                        writer.write(spelled.unwrap_or(chunk)).await?;
                     }
                     drop(part);
                     if parts.next_file().await?.is_some() {

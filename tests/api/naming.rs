@@ -1,6 +1,7 @@
 //! The unversioned addresses, where names are in snake_case.
 
 use crate::support::{Answer, Events, Server};
+use chatkitty_platform::naming::Respeller;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -97,6 +98,61 @@ async fn bodies_have_their_limit() {
     let caller = server.application().await;
     let answer = caller.post("/users", json!({"name": "ada", "display_name": "a".repeat(9_000_000)})).await;
     assert_eq!(answer.status, 413, "{answer:?}");
+}
+
+/// An import speaks the spelling of its address, sent as a file or as the body, and is taken in as it arrives.
+#[tokio::test]
+async fn items_of_imports_are_in_snake_case() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    let properties = json!({"favourite_colour": {"display_name": "red"}, "isGuest": [{"displayName": 1}]});
+    let item = |name: &str| {
+        json!({
+            "name": name,
+            "properties": properties,
+            "display_name": format!("The \\ \"display_name\": {name}"),
+            "is_guest": true,
+            "idempotency_key": name,
+            "display_picture": {"url": "https://example.com/a.png", "name": "a", "content_type": "image/png", "size": 1},
+        })
+    };
+    let job = caller.import("/imports/users", &json!([item("ada"), item("ada")])).await;
+    assert_eq!(job["progress"], json!({"done": 1, "skipped": 1, "failed": 0}), "the key is understood");
+    // A body that is longer than those of other operations may be.
+    let items: Vec<Value> = (0..20_000).map(|n| item(&format!("user {}", n % 10))).collect();
+    let body = serde_json::to_vec(&items).expect("a text");
+    assert!(body.len() > 4_000_000);
+    let request = caller.request(Method::POST, "/imports/users").header("content-type", MEDIA_TYPE).body(body);
+    let answer = Answer::of(request).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+    let job = caller.ended(&answer.body).await;
+    assert_eq!(job["progress"], json!({"done": 10, "skipped": 19_990, "failed": 0}));
+    let users = caller.get("/v1/users").await.ok()["_embedded"]["users"].clone();
+    for (user, name) in [(&users[0], "ada"), (&users[10], "user 9")] {
+        assert_eq!(user["displayName"], format!("The \\ \"display_name\": {name}"));
+        assert_eq!((&user["isGuest"], &user["properties"]), (&json!(true), &properties));
+        assert_eq!(user["displayPictureUrl"], "https://example.com/a.png");
+    }
+
+    let truncated = caller.import_text("/imports/users", "[{\"name\": \"eve\"}, {\"display_na").await;
+    assert_eq!(truncated["state"], "FAILED");
+    let lines = caller.lines(&truncated).await;
+    assert_eq!((lines.len(), &lines[0]["index"]), (1, &json!(1)), "{lines:?}");
+}
+
+#[tokio::test]
+async fn names_are_translated_wherever_the_pieces_of_a_body_end() {
+    let text = r#"{"a_b": 1, "display_name": "display_name", "is_guest": [{"created_time": {}}, "]"], "x\"display_name": 1,
+        "properties": {"display_name": {"created_time": [1, {"end_time": 2}]}}, "end_time": {"display_name": "\\"}}"#;
+    let spelled = r#"{"a_b": 1, "displayName": "display_name", "isGuest": [{"createdTime": {}}, "]"], "x\"display_name": 1,
+        "properties": {"display_name": {"created_time": [1, {"end_time": 2}]}}, "endTime": {"displayName": "\\"}}"#;
+    for size in 1..=text.len() {
+        let mut respeller = Respeller::default();
+        let pieces: Vec<u8> = text.as_bytes().chunks(size).flat_map(|piece| respeller.respell(piece)).collect();
+        assert_eq!(String::from_utf8(pieces).as_deref(), Ok(spelled), "in pieces of {size} bytes");
+    }
+    let deep = "[".repeat(5000) + r#"{"display_name": 1}"#;
+    assert_eq!(Respeller::default().respell(deep.as_bytes()), deep.as_bytes(), "nothing is kept of what nobody reads");
 }
 
 #[tokio::test]
