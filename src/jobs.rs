@@ -2,8 +2,8 @@
 //!
 //! A job is taken with a lease, which is renewed while this process lives. Stopped in order it gives the lease back; when
 //! it dies, the lease expires and the next process that looks takes the job over. What a job has done is committed
-//! together with how far it is, so that nothing is done twice. Beside them, what deleted applications have left behind is
-//! removed.
+//! together with how far it is, so that nothing is done twice. Beside them, what deleted applications, users and channels
+//! have left behind is removed.
 
 use crate::auth::now;
 use crate::error::Error;
@@ -25,10 +25,7 @@ const ATTEMPTS: i64 = 5;
 /// How long a write waits that found too many others before it.
 const BUSY_WAIT: Duration = Duration::from_millis(50);
 
-/// Rows of deleted applications that are removed at a time, which bounds how long other writers wait for it.
-pub(crate) const LEFTOVERS: i64 = 250;
-
-/// The tasks that run jobs and clear up behind deleted applications.
+/// The tasks that run jobs and clear up behind what was deleted.
 pub(crate) struct Runner {
     stop: watch::Sender<bool>,
     tasks: [JoinHandle<()>; 2],
@@ -134,11 +131,11 @@ async fn run(platform: Arc<Platform>, mut stopped: watch::Receiver<bool>) {
     while running.join_next().await.is_some() {}
 }
 
-/// Removes what deleted applications have left behind, for as long as the server runs.
+/// Removes what deleted applications, users and channels have left behind, for as long as the server runs.
 async fn clear_up(platform: Arc<Platform>, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let cleared = match platform.store.read(leftovers::exist).await {
-            Ok(true) => platform.store.write(|tx| leftovers::remove(tx, LEFTOVERS)).await,
+            Ok(true) => platform.store.write(|tx| leftovers::remove(tx, leftovers::BATCH)).await,
             nothing => nothing,
         };
         match cleared {
@@ -148,7 +145,7 @@ async fn clear_up(platform: Arc<Platform>, mut stopped: watch::Receiver<bool>) {
                 continue;
             }
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "what a deleted application has left stays for now"),
+            Err(error) => tracing::warn!(%error, "what was deleted leaves rows behind for now"),
         }
         tokio::select! {
             changed = stopped.changed() => {

@@ -2,7 +2,6 @@
 
 use super::{block_on, print};
 use crate::auth::{Secret, known_scopes, now, random};
-use crate::jobs::LEFTOVERS;
 use crate::server::create_credentials;
 use crate::store::{Store, applications, credentials, leftovers, tokens};
 use anyhow::bail;
@@ -119,6 +118,6 @@ async fn delete(store: &Store, id: i64) -> anyhow::Result<()> {
         bail!("there is no application {id}; see `chatkitty app list`");
     }
     // A server would do it as well, if one runs.
-    while store.write(|tx| leftovers::remove(tx, LEFTOVERS)).await? {}
+    while store.write(|tx| leftovers::remove(tx, leftovers::BATCH)).await? {}
     print(&format!("deleted application {id} with everything in it\n"))
 }

@@ -36,8 +36,11 @@ impl ThreadsApi for Platform {
         id: i64,
     ) -> Result<Reply<ReplyThreadResource>, Error> {
         let application = caller.application;
-        let found = self.store.read(move |tx| threads::of_message(tx, application, id)).await?;
-        let row = match found {
+        let found = self.store.read(move |tx| match messages::get(tx, application, id)? {
+            Some(_) => threads::of_message(tx, application, id).map(Ok),
+            None => Ok(Err(Error::NotFound("message"))),
+        });
+        let row = match found.await?? {
             Some(row) => Some(row),
             // Most messages are never replied to, so that they get a thread only when it is asked for.
             None => {

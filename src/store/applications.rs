@@ -148,6 +148,8 @@ pub(super) fn remove(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
         "DELETE FROM events WHERE application_id = $1",
         "DELETE FROM tokens WHERE application_id = $1",
         "DELETE FROM credentials WHERE application_id = $1",
+        "DELETE FROM deleted_channels WHERE application_id = $1",
+        "DELETE FROM deleted_users WHERE application_id = $1",
         "DELETE FROM participants WHERE application_id = $1",
         "DELETE FROM chat_sessions WHERE application_id = $1",
         "DELETE FROM user_sessions WHERE application_id = $1",

@@ -1,8 +1,9 @@
 //! Channels.
 
+use super::leftovers::{self, channel_stays, user_stays};
 use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
-use super::{Param, Row, Sort, StoreError, Tx, applications, jobs, members, messages, sessions, threads};
+use super::{Param, Row, Sort, StoreError, Tx, applications, members, threads};
 use std::fmt::Write as _;
 
 words! {
@@ -157,7 +158,12 @@ pub fn create(tx: &Tx<'_>, application: i64, channel: NewChannel, now: i64) -> R
 /// The channel with this id.
 pub fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<ChannelRow>, StoreError> {
     tx.query_opt(
-        concat!("SELECT ", columns!(), " FROM channels WHERE application_id = $1 AND id = $2"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM channels WHERE application_id = $1 AND id = $2",
+            channel_stays!("channels.id")
+        ),
         &[application.into(), id.into()],
         read,
     )
@@ -185,7 +191,13 @@ pub fn find_by_ids(tx: &Tx<'_>, application: i64, ids: &[i64]) -> Result<Vec<Cha
     }
     let mut params = vec![Param::Integer(application)];
     let list = id_list(2, ids, &mut params);
-    let sql = concat!("SELECT ", columns!(), " FROM channels WHERE application_id = $1 AND id IN");
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM channels WHERE application_id = $1",
+        channel_stays!("channels.id"),
+        " AND id IN"
+    );
     tx.query(&format!("{sql} ({list})"), &params, read)
 }
 
@@ -300,7 +312,7 @@ fn matching<'f>(filter: &'f ChannelFilter, params: &mut Vec<Param<'f>>) -> Strin
         params.push(properties.into());
         let _ = write!(sql, " AND json_contains(channels.properties, ${})", params.len());
     }
-    sql
+    sql + channel_stays!("channels.id")
 }
 
 /// The channels `offset..offset + limit` of those a user has access to: all OPEN and PUBLIC ones, and the
@@ -332,8 +344,11 @@ pub fn page_for_user(
         concat!(
             "SELECT ",
             columns!(),
-            " FROM (SELECT * FROM (SELECT {} FROM channels WHERE application_id = $1 AND restricted = 0 UNION ALL {} ",
-            "members.application_id = $1 AND members.user_id = $2 AND members.restricted = 1) AS accessible{} ",
+            " FROM (SELECT * FROM (SELECT {} FROM channels WHERE application_id = $1 AND restricted = 0",
+            channel_stays!("channels.id"),
+            " UNION ALL {} members.application_id = $1 AND members.user_id = $2 AND members.restricted = 1",
+            channel_stays!("members.channel_id"),
+            ") AS accessible{} ",
             "LIMIT $3 OFFSET $4) AS page CROSS JOIN channels ",
             "WHERE channels.application_id = $1 AND channels.id = page.id{}"
         ),
@@ -349,29 +364,40 @@ pub fn page_for_user(
 /// How many channels a user has access to; `None` if the application has no such user.
 pub fn total_for_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<Option<i64>, StoreError> {
     tx.query_opt(
-        "SELECT applications.open_channels + applications.public_channels + users.restricted_channels \
-         FROM users CROSS JOIN applications \
-         WHERE users.application_id = $1 AND users.id = $2 AND applications.id = $1",
+        concat!(
+            "SELECT applications.open_channels + applications.public_channels + users.restricted_channels ",
+            "- (SELECT count(*) FROM deleted_channels CROSS JOIN members WHERE deleted_channels.application_id = $1 ",
+            "AND members.application_id = $1 AND members.channel_id = deleted_channels.channel_id ",
+            "AND members.user_id = users.id AND members.restricted = 1) ",
+            "FROM users CROSS JOIN applications ",
+            "WHERE users.application_id = $1 AND users.id = $2 AND applications.id = $1",
+            user_stays!("users.id")
+        ),
         &[application.into(), user.into()],
         |row| row.i64(0),
     )
 }
 
-/// Deletes a channel with its memberships, threads and messages, and says whether it was there.
+/// Deletes a channel with its memberships, threads and messages, and says whether it was there. What does not fit into
+/// one batch is [`leftovers`], and found by nobody.
 pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
+    let mut left = leftovers::BATCH;
+    delete_within(tx, application, id, &mut left)
+}
+
+/// Deletes a channel, and removes no more than the rows that are `left` of a batch.
+pub(super) fn delete_within(tx: &Tx<'_>, application: i64, id: i64, left: &mut i64) -> Result<bool, StoreError> {
     let Some(channel) = get(tx, application, id)? else { return Ok(false) };
-    let params: [Param<'_>; 2] = [application.into(), id.into()];
-    messages::delete_of_channel(tx, application, id)?;
-    jobs::forget_channel(tx, application, id)?;
-    sessions::forget_channel(tx, application, id)?;
-    members::forget_channel(tx, application, id, channel.kind.is_restricted())?;
-    for sql in [
-        "DELETE FROM mentions WHERE application_id = $1 AND channel_id = $2",
-        "DELETE FROM channels WHERE application_id = $1 AND id = $2",
-    ] {
-        tx.execute(sql, &params)?;
-    }
     applications::count_channels(tx, application, channel.kind, -1)?;
+    if !leftovers::remove_channel(tx, application, id, left)? {
+        for sql in [
+            "INSERT INTO deleted_channels (application_id, channel_id) VALUES ($1, $2)",
+            // The name, and the set of members, are free again.
+            "UPDATE channels SET name = NULL, member_key = NULL WHERE application_id = $1 AND id = $2",
+        ] {
+            tx.execute(sql, &[application.into(), id.into()])?;
+        }
+    }
     Ok(true)
 }
 

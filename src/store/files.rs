@@ -4,7 +4,7 @@
 //! moves it to `files`, and the one that deletes that row moves it back; so whatever is killed when, every object is in
 //! one of the two.
 
-use super::{Param, Row, StoreError, Tx};
+use super::{Param, StoreError, Tx, messages, users};
 
 /// A row of `files`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +73,22 @@ pub fn attach(tx: &Tx<'_>, application: i64, file: &FileRow, owner: FileOwner, n
 
 /// The file of this key, in whichever application: the key is all that its reader has.
 pub fn get(tx: &Tx<'_>, key: &str) -> Result<Option<FileRow>, StoreError> {
-    tx.query_opt("SELECT key, name, content_type, size FROM files WHERE key = $1", &[key.into()], read)
-}
-
-fn read(row: &Row<'_>) -> Result<FileRow, StoreError> {
-    Ok(FileRow { key: row.text(0)?, name: row.text(1)?, content_type: row.text(2)?, size: row.i64(3)? })
+    let found = tx.query_opt(
+        "SELECT key, name, content_type, size, application_id, user_id, message_id FROM files WHERE key = $1",
+        &[key.into()],
+        |row| {
+            let file = FileRow { key: row.text(0)?, name: row.text(1)?, content_type: row.text(2)?, size: row.i64(3)? };
+            Ok((file, row.i64(4)?, row.opt_i64(5)?, row.opt_i64(6)?))
+        },
+    )?;
+    let Some((file, application, user, message)) = found else { return Ok(None) };
+    // Its owner may be deleted, and the file still be waiting to be removed.
+    let stays = match (user, message) {
+        (Some(user), _) => users::get(tx, application, user)?.is_some(),
+        (None, Some(message)) => messages::get(tx, application, message)?.is_some(),
+        (None, None) => true,
+    };
+    Ok(stays.then_some(file))
 }
 
 /// Lets go of the application's files that fulfil a condition over the columns of `files`, before the rows they belong

@@ -379,11 +379,14 @@ pub(super) fn forget_application(tx: &Tx<'_>, application: i64) -> Result<(), St
     Ok(())
 }
 
-/// Forgets the idempotency keys of the members of a channel that is about to be deleted.
-pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64) -> Result<(), StoreError> {
-    let sql = "DELETE FROM import_keys WHERE application_id = $1 AND type = $2 AND channel_id = $3";
-    tx.execute(sql, &[application.into(), JobType::ChannelMembersImport.into(), channel.into()])?;
-    Ok(())
+/// Forgets at most `limit` of the idempotency keys of the members of a channel that is deleted, and says how many.
+pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64, limit: i64) -> Result<i64, StoreError> {
+    let forgotten = tx.execute(
+        "DELETE FROM import_keys WHERE application_id = $1 AND type = $2 AND channel_id = $3 AND key IN \
+         (SELECT key FROM import_keys WHERE application_id = $1 AND type = $2 AND channel_id = $3 LIMIT $4)",
+        &[application.into(), JobType::ChannelMembersImport.into(), channel.into(), limit.into()],
+    )?;
+    Ok(forgotten as i64)
 }
 
 /// Whether an item with this idempotency key was imported before.

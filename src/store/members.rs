@@ -1,5 +1,6 @@
 //! Who is in which channel: members, moderators, invited users and participants, a roster each.
 
+use super::leftovers::{channel_stays, user_stays};
 use super::page::{Slice, id_list, total_order};
 use super::users::{self, UserRow};
 use super::{Param, Sort, SortKey, StoreError, Tx, sessions};
@@ -84,8 +85,12 @@ pub fn page(
     let from = match by_name {
         // An index of the roster has the order, so that only the users of the page are looked up.
         false => format!(
-            "(SELECT user_id, created_time FROM {} AS entry WHERE application_id = $1 AND channel_id = $2{} \
-             LIMIT $3 OFFSET $4) AS entry CROSS JOIN users WHERE users.application_id = $1 AND users.id = entry.user_id{}",
+            concat!(
+                "(SELECT user_id, created_time FROM {} AS entry WHERE application_id = $1 AND channel_id = $2",
+                user_stays!("entry.user_id"),
+                "{} LIMIT $3 OFFSET $4) AS entry CROSS JOIN users ",
+                "WHERE users.application_id = $1 AND users.id = entry.user_id{}"
+            ),
             roster.name(),
             order_by(&order, slice.reverse),
             order_by(&order, slice.reverse),
@@ -98,7 +103,8 @@ pub fn page(
             };
             format!(
                 "{joined} WHERE entry.application_id = $1 AND entry.channel_id = $2 AND users.application_id = $1 \
-                 AND users.id = entry.user_id{} LIMIT $3 OFFSET $4",
+                 AND users.id = entry.user_id{}{} LIMIT $3 OFFSET $4",
+                user_stays!("entry.user_id"),
                 order_by(&order, slice.reverse),
             )
         }
@@ -138,7 +144,16 @@ fn order_by(order: &[Sort], reverse: bool) -> String {
 
 /// How many users are on a channel's roster; `None` if the application has no such channel.
 pub fn total(tx: &Tx<'_>, application: i64, channel: i64, roster: Roster) -> Result<Option<i64>, StoreError> {
-    let sql = format!("SELECT {} FROM channels WHERE application_id = $1 AND id = $2", roster.name());
+    let sql = format!(
+        concat!(
+            "SELECT {0} - (SELECT count(*) FROM deleted_users CROSS JOIN {0} AS entry ",
+            "WHERE deleted_users.application_id = $1 AND entry.application_id = $1 ",
+            "AND entry.channel_id = channels.id AND entry.user_id = deleted_users.user_id) ",
+            "FROM channels WHERE application_id = $1 AND id = $2",
+            channel_stays!("channels.id")
+        ),
+        roster.name()
+    );
     tx.query_opt(&sql, &[application.into(), channel.into()], |row| row.i64(0))
 }
 
@@ -233,37 +248,53 @@ fn count(tx: &Tx<'_>, application: i64, channel: i64, roster: Roster, change: i6
     Ok(())
 }
 
-/// Takes a user that is about to be deleted off every roster. Its own totals go with it.
-pub(super) fn forget_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<(), StoreError> {
-    for roster in Roster::ALL {
-        let count = format!(
-            "UPDATE channels SET {0} = {0} - 1 WHERE application_id = $1 AND id IN \
-             (SELECT channel_id FROM {0} WHERE application_id = $1 AND user_id = $2)",
-            roster.name()
-        );
-        let delete = format!("DELETE FROM {} WHERE application_id = $1 AND user_id = $2", roster.name());
-        for sql in [count, delete] {
-            tx.execute(&sql, &[application.into(), user.into()])?;
+/// Takes a user that is deleted off at most `limit` rosters, and says off how many. Its own totals go with it.
+pub(super) fn forget_user(tx: &Tx<'_>, application: i64, user: i64, limit: i64) -> Result<i64, StoreError> {
+    for roster in Roster::ALL.map(Roster::name) {
+        let sql = format!("SELECT channel_id FROM {roster} WHERE application_id = $1 AND user_id = $2 LIMIT $3");
+        let channels = tx.query(&sql, &[application.into(), user.into(), limit.into()], |row| row.i64(0))?;
+        if channels.is_empty() {
+            continue;
         }
+        let mut params = vec![Param::Integer(application)];
+        let list = id_list(2, &channels, &mut params);
+        let sql = format!("UPDATE channels SET {roster} = {roster} - 1 WHERE application_id = $1 AND id IN ({list})");
+        tx.execute(&sql, &params)?;
+        let mut params = vec![Param::Integer(application), Param::Integer(user)];
+        let list = id_list(3, &channels, &mut params);
+        let sql = format!("DELETE FROM {roster} WHERE application_id = $1 AND user_id = $2 AND channel_id IN ({list})");
+        tx.execute(&sql, &params)?;
+        return Ok(channels.len() as i64);
     }
-    Ok(())
+    Ok(0)
 }
 
-/// Empties the rosters of a channel that is about to be deleted. Their totals go with it.
-pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64, restricted: bool) -> Result<(), StoreError> {
-    let params: [Param<'_>; 2] = [application.into(), channel.into()];
-    if restricted {
-        tx.execute(
-            "UPDATE users SET restricted_channels = restricted_channels - 1 WHERE application_id = $1 AND id IN \
-             (SELECT user_id FROM members WHERE application_id = $1 AND channel_id = $2)",
-            &params,
-        )?;
-    }
+/// Takes at most `limit` entries off the rosters of a channel that is deleted, and says how many. Their totals go with
+/// the channel.
+pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64, limit: i64) -> Result<i64, StoreError> {
     for roster in Roster::ALL {
-        let sql = format!("DELETE FROM {} WHERE application_id = $1 AND channel_id = $2", roster.name());
+        let sql =
+            format!("SELECT user_id FROM {} WHERE application_id = $1 AND channel_id = $2 LIMIT $3", roster.name());
+        let users = tx.query(&sql, &[application.into(), channel.into(), limit.into()], |row| row.i64(0))?;
+        if users.is_empty() {
+            continue;
+        }
+        let mut params = vec![Param::Integer(application), Param::Integer(channel)];
+        let list = id_list(3, &users, &mut params);
+        if roster == Roster::Members {
+            let sql = "UPDATE users SET restricted_channels = restricted_channels - 1 WHERE application_id = $1 \
+                       AND EXISTS (SELECT 1 FROM channels WHERE application_id = $1 AND id = $2 AND restricted = 1) \
+                       AND id IN";
+            tx.execute(&format!("{sql} ({list})"), &params)?;
+        }
+        let sql = format!(
+            "DELETE FROM {} WHERE application_id = $1 AND channel_id = $2 AND user_id IN ({list})",
+            roster.name()
+        );
         tx.execute(&sql, &params)?;
+        return Ok(users.len() as i64);
     }
-    Ok(())
+    Ok(0)
 }
 
 /// Makes every one of `users` a member of a channel. The channel's own total is the caller's to set; the

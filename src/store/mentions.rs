@@ -1,5 +1,6 @@
 //! Mentions: which users and channels a message names. A user keeps its mentions when its name changes.
 
+use super::leftovers::{channel_stays, user_stays};
 use super::page::id_list;
 use super::{Param, Row, StoreError, Tx};
 
@@ -64,11 +65,13 @@ pub fn of_messages(tx: &Tx<'_>, application: i64, messages: &[i64]) -> Result<Ve
     }
     let mut params = vec![Param::Integer(application)];
     let list = id_list(2, messages, &mut params);
-    let sql = format!(
-        "SELECT message_id, start_position, end_position, user_id, channel_id FROM mentions \
-         WHERE application_id = $1 AND message_id IN ({list}) ORDER BY message_id, start_position"
+    let sql = concat!(
+        "SELECT message_id, start_position, end_position, user_id, channel_id FROM mentions WHERE application_id = $1",
+        user_stays!("mentions.user_id"),
+        channel_stays!("mentions.channel_id"),
+        " AND message_id IN"
     );
-    tx.query(&sql, &params, read)
+    tx.query(&format!("{sql} ({list}) ORDER BY message_id, start_position"), &params, read)
 }
 
 /// Forgets the mentions of a message whose text changes.

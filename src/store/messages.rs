@@ -1,5 +1,6 @@
 //! Messages, paged by cursor. A cursor is a message's id: ids grow with time and are never reused.
 
+use super::leftovers::message_stays;
 use super::page::id_list;
 use super::search::{self, MessageFilter};
 use super::threads::{self, ThreadRow};
@@ -111,7 +112,12 @@ pub enum Cursor {
 macro_rules! columns {
     () => {
         "id, application_id, channel_id, thread_id, type, user_id, body, file, group_tag, nested_level, properties, \
-         created_time, last_edited_time, replies"
+         created_time, last_edited_time, replies - CASE WHEN replies = 0 \
+         OR NOT EXISTS (SELECT 1 FROM deleted_users WHERE deleted_users.application_id = $1) THEN 0 \
+         ELSE (SELECT count(*) FROM threads CROSS JOIN messages AS reply CROSS JOIN deleted_users \
+         WHERE threads.application_id = $1 AND threads.message_id = messages.id AND reply.application_id = $1 \
+         AND reply.thread_id = threads.id AND deleted_users.application_id = $1 \
+         AND deleted_users.user_id = reply.user_id) END"
     };
 }
 
@@ -197,7 +203,12 @@ fn count_replies(tx: &Tx<'_>, application: i64, id: i64, change: i64) -> Result<
 /// The message with this id.
 pub fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<MessageRow>, StoreError> {
     tx.query_opt(
-        concat!("SELECT ", columns!(), " FROM messages WHERE application_id = $1 AND id = $2"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM messages WHERE application_id = $1 AND id = $2",
+            message_stays!("messages")
+        ),
         &[application.into(), id.into()],
         read,
     )
@@ -234,7 +245,8 @@ pub fn page(
         sql += &condition;
         params.push(value);
     }
-    let _ = write!(sql, "ORDER BY id {} LIMIT ${}", if ascending { "ASC" } else { "DESC" }, params.len() + 1);
+    sql += message_stays!("messages");
+    let _ = write!(sql, " ORDER BY id {} LIMIT ${}", if ascending { "ASC" } else { "DESC" }, params.len() + 1);
     params.push(limit.into());
     let mut rows = tx.query(&sql, &params, read)?;
     if ascending {
@@ -249,7 +261,13 @@ pub fn find_by_ids(tx: &Tx<'_>, application: i64, ids: &[i64]) -> Result<Vec<Mes
         return Ok(Vec::new());
     }
     let (list, params) = listed(application, ids);
-    let sql = concat!("SELECT ", columns!(), " FROM messages WHERE application_id = $1 AND id IN");
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE application_id = $1",
+        message_stays!("messages"),
+        " AND id IN"
+    );
     tx.query(&format!("{sql} ({list}) ORDER BY id DESC"), &params, read)
 }
 
@@ -264,8 +282,10 @@ pub fn latest_of_channels(tx: &Tx<'_>, application: i64, channels: &[i64]) -> Re
         concat!(
             "SELECT ",
             columns!(),
-            " FROM messages WHERE application_id = $1 AND id IN (SELECT (SELECT max(latest.id) FROM messages AS latest ",
-            "WHERE latest.application_id = $1 AND latest.channel_id = channels.id) ",
+            " FROM messages WHERE application_id = $1 AND id IN (SELECT (SELECT latest.id FROM messages AS latest ",
+            "WHERE latest.application_id = $1 AND latest.channel_id = channels.id",
+            message_stays!("latest"),
+            " ORDER BY latest.id DESC LIMIT 1) ",
             "FROM channels WHERE application_id = $1 AND id IN ({}))"
         ),
         list
@@ -290,7 +310,9 @@ pub fn following(
     let sql = concat!(
         "SELECT ",
         columns!(),
-        " FROM messages WHERE application_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4"
+        " FROM messages WHERE application_id = $1 AND id > $2 AND id <= $3",
+        message_stays!("messages"),
+        " ORDER BY id LIMIT $4"
     );
     tx.query(sql, &[application.into(), after.into(), last.into(), limit.into()], read)
 }
@@ -313,7 +335,8 @@ pub fn exists_newer(
         sql += &condition;
         params.push(value);
     }
-    sql += "LIMIT 1";
+    sql += message_stays!("messages");
+    sql += " LIMIT 1";
     Ok(tx.query_opt(&sql, &params, |row| row.i64(0))?.is_some())
 }
 
@@ -358,36 +381,52 @@ pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<MessageRo
     Ok(message)
 }
 
-/// Deletes what a user has sent, with the replies to it.
-pub(super) fn delete_of_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<(), StoreError> {
+/// Deletes the newest `limit` messages of a channel, and says how many there were. Replies are newer than what they
+/// reply to, so that what is left is whole at every step.
+pub(super) fn delete_some_of_channel(
+    tx: &Tx<'_>,
+    application: i64,
+    channel: i64,
+    limit: i64,
+) -> Result<i64, StoreError> {
     let ids = tx.query(
-        "SELECT id FROM messages WHERE application_id = $1 AND user_id = $2",
-        &[application.into(), user.into()],
+        "SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2 ORDER BY id DESC LIMIT $3",
+        &[application.into(), channel.into(), limit.into()],
         |row| row.i64(0),
     )?;
-    delete_with_replies(tx, application, ids)
+    let count = ids.len() as i64;
+    delete_with_replies(tx, application, ids)?;
+    Ok(count)
 }
 
-/// Deletes what a channel holds, its threads too.
-pub(super) fn delete_of_channel(tx: &Tx<'_>, application: i64, channel: i64) -> Result<(), StoreError> {
-    let params: [Param<'_>; 2] = [application.into(), channel.into()];
-    let ids = "SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2";
-    search::remove(tx, tx.query(ids, &params, |row| row.i64(0))?);
-    let its_messages = "message_id IN (SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2)";
-    files::discard(tx, its_messages, &params)?;
-    // Messages and threads point at each other.
-    for sql in [
-        "DELETE FROM mentions WHERE application_id = $1 AND message_id IN \
-         (SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2)",
-        "DELETE FROM read_receipts WHERE application_id = $1 AND message_id IN \
-         (SELECT id FROM messages WHERE application_id = $1 AND channel_id = $2)",
-        "UPDATE threads SET message_id = NULL WHERE application_id = $1 AND channel_id = $2",
-        "DELETE FROM messages WHERE application_id = $1 AND channel_id = $2",
-        "DELETE FROM threads WHERE application_id = $1 AND channel_id = $2",
-    ] {
-        tx.execute(sql, &params)?;
+/// Deletes at most `limit` of the messages that a user has sent and of the replies to them, and says how many there were.
+/// Replies go before what they reply to, of which there may be few with very many of them.
+pub(super) fn delete_some_of_user(tx: &Tx<'_>, application: i64, user: i64, limit: i64) -> Result<i64, StoreError> {
+    let mut ids = tx.query(
+        "SELECT id FROM messages WHERE application_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT $3",
+        &[application.into(), user.into(), limit.into()],
+        |row| row.i64(0),
+    )?;
+    loop {
+        let mut replies = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            for thread in threads::of_messages(tx, application, chunk)? {
+                let left = limit - replies.len() as i64;
+                replies.extend(tx.query(
+                    "SELECT id FROM messages WHERE application_id = $1 AND thread_id = $2 ORDER BY id DESC LIMIT $3",
+                    &[application.into(), thread.into(), left.into()],
+                    |row| row.i64(0),
+                )?);
+            }
+        }
+        if replies.is_empty() {
+            break;
+        }
+        ids = replies;
     }
-    Ok(())
+    let count = ids.len() as i64;
+    delete_with_replies(tx, application, ids)?;
+    Ok(count)
 }
 
 /// Deletes what an application holds, its threads too.

@@ -1,6 +1,7 @@
 //! Read receipts: which users have read a message, and when they first did.
 
-use super::page::Slice;
+use super::leftovers::{message_stays, user_stays};
+use super::page::{Slice, id_list};
 use super::users::{self, UserRow};
 use super::{Param, StoreError, Tx};
 
@@ -47,7 +48,9 @@ pub fn page(
             "SELECT ",
             users::columns!(),
             ", receipts.created_time FROM (SELECT user_id, created_time FROM read_receipts ",
-            "WHERE application_id = $1 AND message_id = $2 ORDER BY created_time{direction}, user_id{direction} ",
+            "WHERE application_id = $1 AND message_id = $2",
+            user_stays!("read_receipts.user_id"),
+            " ORDER BY created_time{direction}, user_id{direction} ",
             "LIMIT $3 OFFSET $4) AS receipts CROSS JOIN users ",
             "WHERE users.application_id = $1 AND users.id = receipts.user_id ",
             "ORDER BY receipts.created_time{direction}, receipts.user_id{direction}"
@@ -63,18 +66,32 @@ pub fn page(
 
 /// How many users have read a message; `None` if the application has no such message.
 pub fn total(tx: &Tx<'_>, application: i64, message: i64) -> Result<Option<i64>, StoreError> {
-    let sql = "SELECT read_receipts FROM messages WHERE application_id = $1 AND id = $2";
+    let sql = concat!(
+        "SELECT read_receipts - (SELECT count(*) FROM deleted_users CROSS JOIN read_receipts AS receipt ",
+        "WHERE deleted_users.application_id = $1 AND receipt.application_id = $1 ",
+        "AND receipt.message_id = messages.id AND receipt.user_id = deleted_users.user_id) ",
+        "FROM messages WHERE application_id = $1 AND id = $2",
+        message_stays!("messages")
+    );
     tx.query_opt(sql, &[application.into(), message.into()], |row| row.i64(0))
 }
 
-/// Forgets what a user has read.
-pub(super) fn delete_of_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<(), StoreError> {
-    for sql in [
-        "UPDATE messages SET read_receipts = read_receipts - 1 WHERE application_id = $1 AND id IN \
-         (SELECT message_id FROM read_receipts WHERE application_id = $1 AND user_id = $2)",
-        "DELETE FROM read_receipts WHERE application_id = $1 AND user_id = $2",
-    ] {
-        tx.execute(sql, &[application.into(), user.into()])?;
+/// Forgets at most `limit` of the messages that a user has read, and says how many there were.
+pub(super) fn delete_of_user(tx: &Tx<'_>, application: i64, user: i64, limit: i64) -> Result<i64, StoreError> {
+    let messages = tx.query(
+        "SELECT message_id FROM read_receipts WHERE application_id = $1 AND user_id = $2 LIMIT $3",
+        &[application.into(), user.into(), limit.into()],
+        |row| row.i64(0),
+    )?;
+    if !messages.is_empty() {
+        let mut params = vec![Param::Integer(application)];
+        let list = id_list(2, &messages, &mut params);
+        let sql = "UPDATE messages SET read_receipts = read_receipts - 1 WHERE application_id = $1 AND id IN";
+        tx.execute(&format!("{sql} ({list})"), &params)?;
+        let mut params = vec![Param::Integer(application), Param::Integer(user)];
+        let list = id_list(3, &messages, &mut params);
+        let sql = "DELETE FROM read_receipts WHERE application_id = $1 AND user_id = $2 AND message_id IN";
+        tx.execute(&format!("{sql} ({list})"), &params)?;
     }
-    Ok(())
+    Ok(messages.len() as i64)
 }

@@ -1,6 +1,7 @@
 //! What messages say, and which of them say it. Engines differ most here: this file and the migrations know how one does
 //! it, and the rest of the store asks which messages match.
 
+use super::leftovers::message_stays;
 use super::messages::{MessageRow, Scope};
 use super::page::id_list;
 use super::{Param, StoreError, Tx};
@@ -71,14 +72,19 @@ pub(super) fn find(
     limit: i64,
 ) -> Result<Vec<i64>, StoreError> {
     let Some(question) = question(application, scope, filter) else { return Ok(Vec::new()) };
-    let sql = if ascending {
-        "SELECT rowid FROM message_search WHERE message_search MATCH $1 AND rowid BETWEEN $2 AND $3 \
-         ORDER BY rowid LIMIT $4"
-    } else {
-        "SELECT rowid FROM message_search WHERE message_search MATCH $1 AND rowid BETWEEN $2 AND $3 \
-         ORDER BY rowid DESC LIMIT $4"
-    };
-    tx.query(sql, &[(&question).into(), least.into(), greatest.into(), limit.into()], |row| row.i64(0))
+    let sql = format!(
+        concat!(
+            "SELECT rowid FROM message_search WHERE (NOT EXISTS (SELECT 1 FROM deleted_users WHERE application_id = $1) ",
+            "AND NOT EXISTS (SELECT 1 FROM deleted_channels WHERE application_id = $1) ",
+            "OR EXISTS (SELECT 1 FROM messages WHERE messages.application_id = $1 ",
+            "AND messages.id = message_search.rowid",
+            message_stays!("messages"),
+            ")) AND message_search MATCH $2 AND rowid BETWEEN $3 AND $4 ORDER BY rowid{} LIMIT $5"
+        ),
+        if ascending { "" } else { " DESC" }
+    );
+    let params: [Param<'_>; 5] = [application.into(), (&question).into(), least.into(), greatest.into(), limit.into()];
+    tx.query(&sql, &params, |row| row.i64(0))
 }
 
 /// The filter in the words of the engine; none if nothing can match.

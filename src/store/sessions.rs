@@ -3,8 +3,9 @@
 //! The server that holds a connection starts its user session under its own name, the node, and says every now and then
 //! with [`renew`] that it is still there. A server that has died says nothing: [`end_stale`] ends what it left behind.
 
+use super::leftovers::{channel_stays, user_stays};
 use super::members::{self, Roster};
-use super::page::{Slice, order_by, total_order};
+use super::page::{Slice, id_list, order_by, total_order};
 use super::tx::words;
 use super::users::{self, UserRow};
 use super::{Param, Row, Sort, StoreError, Tx, channels};
@@ -124,7 +125,10 @@ pub fn enter(
     now: i64,
 ) -> Result<Option<i64>, StoreError> {
     let user = tx.query_opt(
-        "SELECT user_id FROM user_sessions WHERE application_id = $1 AND id = $2 AND end_time IS NULL",
+        concat!(
+            "SELECT user_id FROM user_sessions WHERE application_id = $1 AND id = $2 AND end_time IS NULL",
+            user_stays!("user_sessions.user_id")
+        ),
         &[application.into(), user_session.into()],
         |row| row.i64(0),
     )?;
@@ -273,8 +277,9 @@ pub fn user_page(
             users::columns!(),
             ", ",
             columns!(),
-            " FROM user_sessions CROSS JOIN users WHERE user_sessions.application_id = $1{} ",
-            "AND users.application_id = $1 AND users.id = user_sessions.user_id{} LIMIT $2 OFFSET $3"
+            " FROM user_sessions CROSS JOIN users WHERE user_sessions.application_id = $1{}",
+            user_stays!("user_sessions.user_id"),
+            " AND users.application_id = $1 AND users.id = user_sessions.user_id{} LIMIT $2 OFFSET $3"
         ),
         in_state("user_sessions", state),
         order_by("user_sessions", &total_order(sort), slice.reverse),
@@ -300,8 +305,10 @@ pub fn chat_page(
             ", ",
             columns!(),
             ", chat_sessions.id, chat_sessions.channel_id, chat_sessions.created_time, chat_sessions.end_time ",
-            "FROM chat_sessions CROSS JOIN user_sessions CROSS JOIN users WHERE chat_sessions.application_id = $1{} ",
-            "AND user_sessions.application_id = $1 AND user_sessions.id = chat_sessions.user_session_id ",
+            "FROM chat_sessions CROSS JOIN user_sessions CROSS JOIN users WHERE chat_sessions.application_id = $1{}",
+            user_stays!("chat_sessions.user_id"),
+            channel_stays!("chat_sessions.channel_id"),
+            " AND user_sessions.application_id = $1 AND user_sessions.id = chat_sessions.user_session_id ",
             "AND users.application_id = $1 AND users.id = user_sessions.user_id{} LIMIT $2 OFFSET $3"
         ),
         in_state("chat_sessions", state),
@@ -331,64 +338,88 @@ fn in_state(table: &str, state: Option<SessionState>) -> String {
 
 /// How many user sessions there are in one state or in any.
 pub fn user_total(tx: &Tx<'_>, application: i64, state: Option<SessionState>) -> Result<i64, StoreError> {
-    let sql = match state {
-        None => "SELECT user_sessions FROM applications WHERE id = $1",
-        Some(SessionState::Active) => "SELECT active_user_sessions FROM applications WHERE id = $1",
-        Some(SessionState::Ended) => "SELECT user_sessions - active_user_sessions FROM applications WHERE id = $1",
+    let kept = match state {
+        None => "user_sessions",
+        Some(SessionState::Active) => "active_user_sessions",
+        Some(SessionState::Ended) => "user_sessions - active_user_sessions",
     };
-    Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+    let sql = format!(
+        "SELECT {kept} - (SELECT count(*) FROM deleted_users CROSS JOIN user_sessions AS gone \
+         WHERE deleted_users.application_id = $1 AND gone.application_id = $1 \
+         AND gone.user_id = deleted_users.user_id{}) FROM applications WHERE id = $1",
+        in_state("gone", state)
+    );
+    Ok(tx.query_opt(&sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
 }
 
 /// How many chat sessions there are in one state or in any.
 pub fn chat_total(tx: &Tx<'_>, application: i64, state: Option<SessionState>) -> Result<i64, StoreError> {
-    let sql = match state {
-        None => "SELECT chat_sessions FROM applications WHERE id = $1",
-        Some(SessionState::Active) => "SELECT active_chat_sessions FROM applications WHERE id = $1",
-        Some(SessionState::Ended) => "SELECT chat_sessions - active_chat_sessions FROM applications WHERE id = $1",
+    let kept = match state {
+        None => "chat_sessions",
+        Some(SessionState::Active) => "active_chat_sessions",
+        Some(SessionState::Ended) => "chat_sessions - active_chat_sessions",
     };
-    Ok(tx.query_opt(sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
+    // Those of a deleted user in a deleted channel are taken off once.
+    let sql = format!(
+        concat!(
+            "SELECT {0} - (SELECT count(*) FROM deleted_channels CROSS JOIN chat_sessions AS gone ",
+            "WHERE deleted_channels.application_id = $1 AND gone.application_id = $1 ",
+            "AND gone.channel_id = deleted_channels.channel_id{1}) ",
+            "- (SELECT count(*) FROM deleted_users CROSS JOIN user_sessions AS session CROSS JOIN chat_sessions AS gone ",
+            "WHERE deleted_users.application_id = $1 AND session.application_id = $1 ",
+            "AND session.user_id = deleted_users.user_id AND gone.application_id = $1 ",
+            "AND gone.user_session_id = session.id{1}",
+            channel_stays!("gone.channel_id"),
+            ") FROM applications WHERE id = $1"
+        ),
+        kept,
+        in_state("gone", state)
+    );
+    Ok(tx.query_opt(&sql, &[application.into()], |row| row.i64(0))?.unwrap_or(0))
 }
 
-/// Deletes the chat sessions of a channel that is about to be deleted.
-pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64) -> Result<(), StoreError> {
-    let params: [Param<'_>; 2] = [application.into(), channel.into()];
-    tx.execute(
-        "UPDATE applications SET \
-         chat_sessions = chat_sessions - \
-         (SELECT count(*) FROM chat_sessions WHERE application_id = $1 AND channel_id = $2), \
-         active_chat_sessions = active_chat_sessions - \
-         (SELECT count(*) FROM chat_sessions WHERE application_id = $1 AND channel_id = $2 AND end_time IS NULL) \
-         WHERE id = $1",
+/// Deletes at most `limit` chat sessions of a channel that is deleted, and says how many.
+pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64, limit: i64) -> Result<i64, StoreError> {
+    let found = tx.query(
+        "SELECT id, end_time FROM chat_sessions WHERE application_id = $1 AND channel_id = $2 LIMIT $3",
+        &[application.into(), channel.into(), limit.into()],
+        |row| Ok((row.i64(0)?, row.opt_i64(1)?)),
+    )?;
+    delete(tx, application, "chat_sessions", &found)
+}
+
+/// Deletes at most `limit` sessions of a user that is deleted, chat sessions first, and says how many.
+pub(super) fn forget_user(tx: &Tx<'_>, application: i64, user: i64, limit: i64) -> Result<i64, StoreError> {
+    let params: [Param<'_>; 3] = [application.into(), user.into(), limit.into()];
+    let read = |row: &Row<'_>| Ok((row.i64(0)?, row.opt_i64(1)?));
+    let found = tx.query(
+        "SELECT chat_sessions.id, chat_sessions.end_time FROM user_sessions CROSS JOIN chat_sessions \
+         WHERE user_sessions.application_id = $1 AND user_sessions.user_id = $2 \
+         AND chat_sessions.application_id = $1 AND chat_sessions.user_session_id = user_sessions.id LIMIT $3",
         &params,
+        read,
     )?;
-    tx.execute("DELETE FROM chat_sessions WHERE application_id = $1 AND channel_id = $2", &params)?;
-    Ok(())
+    if !found.is_empty() {
+        return delete(tx, application, "chat_sessions", &found);
+    }
+    let sql = "SELECT id, end_time FROM user_sessions WHERE application_id = $1 AND user_id = $2 LIMIT $3";
+    delete(tx, application, "user_sessions", &tx.query(sql, &params, read)?)
 }
 
-/// Deletes the sessions of a user that is about to be deleted.
-pub(super) fn forget_user(tx: &Tx<'_>, application: i64, user: i64) -> Result<(), StoreError> {
-    let sessions = tx.query(
-        "SELECT id FROM user_sessions WHERE application_id = $1 AND user_id = $2",
-        &[application.into(), user.into()],
-        |row| row.i64(0),
-    )?;
-    for session in sessions {
-        let params: [Param<'_>; 2] = [application.into(), session.into()];
-        tx.execute(
-            "UPDATE applications SET \
-             chat_sessions = chat_sessions - \
-             (SELECT count(*) FROM chat_sessions WHERE application_id = $1 AND user_session_id = $2), \
-             active_chat_sessions = active_chat_sessions - \
-             (SELECT count(*) FROM chat_sessions \
-             WHERE application_id = $1 AND user_session_id = $2 AND end_time IS NULL), \
-             user_sessions = user_sessions - 1, \
-             active_user_sessions = active_user_sessions - \
-             (SELECT count(*) FROM user_sessions WHERE application_id = $1 AND id = $2 AND end_time IS NULL) \
-             WHERE id = $1",
-            &params,
-        )?;
-        tx.execute("DELETE FROM chat_sessions WHERE application_id = $1 AND user_session_id = $2", &params)?;
-        tx.execute("DELETE FROM user_sessions WHERE application_id = $1 AND id = $2", &params)?;
+/// Deletes sessions, each given with the time of its end, and says how many. The table's name is also that of the total.
+fn delete(tx: &Tx<'_>, application: i64, table: &str, found: &[(i64, Option<i64>)]) -> Result<i64, StoreError> {
+    if found.is_empty() {
+        return Ok(0);
     }
-    Ok(())
+    let count = found.len() as i64;
+    let active = found.iter().filter(|(_, end)| end.is_none()).count() as i64;
+    tx.execute(
+        &format!("UPDATE applications SET {table} = {table} - $1, active_{table} = active_{table} - $2 WHERE id = $3"),
+        &[count.into(), active.into(), application.into()],
+    )?;
+    let ids: Vec<i64> = found.iter().map(|(id, _)| *id).collect();
+    let mut params = vec![Param::Integer(application)];
+    let list = id_list(2, &ids, &mut params);
+    tx.execute(&format!("DELETE FROM {table} WHERE application_id = $1 AND id IN ({list})"), &params)?;
+    Ok(count)
 }

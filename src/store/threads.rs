@@ -1,7 +1,8 @@
 //! Threads. Every channel has a MAIN one from its first moment; a message gets the thread of its replies when that is
 //! first asked for.
 
-use super::messages::MessageRow;
+use super::leftovers::channel_stays;
+use super::messages::{self, MessageRow};
 use super::page::id_list;
 use super::tx::words;
 use super::{Param, Row, StoreError, Tx};
@@ -44,7 +45,8 @@ macro_rules! select {
         concat!(
             "SELECT id, application_id, channel_id, message_id, type, nested_level, created_time, properties ",
             "FROM threads WHERE application_id = $1 ",
-            $rest
+            $rest,
+            channel_stays!("threads.channel_id")
         )
     };
 }
@@ -64,7 +66,11 @@ fn read(row: &Row<'_>) -> Result<ThreadRow, StoreError> {
 
 /// The thread with this id.
 pub fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<ThreadRow>, StoreError> {
-    tx.query_opt(select!("AND id = $2"), &[application.into(), id.into()], read)
+    let found = tx.query_opt(select!("AND id = $2"), &[application.into(), id.into()], read)?;
+    Ok(match found {
+        Some(ThreadRow { message_id: Some(message), .. }) if messages::get(tx, application, message)?.is_none() => None,
+        found => found,
+    })
 }
 
 /// The MAIN thread of a channel; `None` if the application has no such channel.

@@ -1,10 +1,9 @@
 //! Users.
 
+use super::leftovers::{self, channel_stays, user_stays};
 use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
-use super::{
-    Param, Row, Sort, StoreError, Tx, applications, channels, files, members, messages, read_receipts, sessions,
-};
+use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files};
 
 words! {
     /// What a user is.
@@ -154,7 +153,7 @@ pub fn update(tx: &Tx<'_>, user: &UserRow) -> Result<(), StoreError> {
 /// The user with this id.
 pub fn get(tx: &Tx<'_>, application: i64, id: i64) -> Result<Option<UserRow>, StoreError> {
     tx.query_opt(
-        concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND id = $2"),
+        concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND id = $2", user_stays!("users.id")),
         &[application.into(), id.into()],
         read,
     )
@@ -187,7 +186,9 @@ pub fn find_by_ids(tx: &Tx<'_>, application: i64, ids: &[i64]) -> Result<Vec<Use
     }
     let mut params = vec![Param::Integer(application)];
     let list = id_list(2, ids, &mut params);
-    let sql = format!(concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1 AND id IN ({})"), list);
+    let sql =
+        concat!("SELECT ", columns!(), " FROM users WHERE application_id = $1", user_stays!("users.id"), " AND id IN");
+    let sql = format!("{sql} ({list})");
     tx.query(&sql, &params, read)
 }
 
@@ -203,7 +204,9 @@ pub fn following(tx: &Tx<'_>, application: i64, after: i64, last: i64, limit: i6
         concat!(
             "SELECT ",
             columns!(),
-            " FROM users WHERE application_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4"
+            " FROM users WHERE application_id = $1 AND id > $2 AND id <= $3",
+            user_stays!("users.id"),
+            " ORDER BY id LIMIT $4"
         ),
         &[application.into(), after.into(), last.into(), limit.into()],
         read,
@@ -225,8 +228,12 @@ pub fn page(
     let (limit, offset) = (params.len() + 1, params.len() + 2);
     params.extend([Param::Integer(slice.limit), Param::Integer(slice.offset)]);
     let sql = format!(
-        concat!("SELECT ", columns!(), " FROM users WHERE users.application_id = $1{}{} LIMIT ${} OFFSET ${}"),
-        conditions, order, limit, offset
+        concat!("SELECT ", columns!(), " FROM users WHERE users.application_id = $1{}{}{} LIMIT ${} OFFSET ${}"),
+        conditions,
+        user_stays!("users.id"),
+        order,
+        limit,
+        offset
     );
     let rows = tx.query(&sql, &params, read)?;
     Ok(slice.arrange(rows))
@@ -239,7 +246,8 @@ pub fn total(tx: &Tx<'_>, application: i64, filter: &UserFilter) -> Result<i64, 
         "SELECT users FROM applications WHERE id = $1".to_owned()
     } else {
         // No total can be kept for every filter there may be.
-        format!("SELECT count(*) FROM users WHERE users.application_id = $1{conditions}")
+        let stays = user_stays!("users.id");
+        format!("SELECT count(*) FROM users WHERE users.application_id = $1{conditions}{stays}")
     };
     Ok(tx.query_opt(&sql, &params, |row| row.i64(0))?.unwrap_or(0))
 }
@@ -262,6 +270,9 @@ impl UserFilter {
 
 /// Gives a user another display picture, and lets go of the file of the one before. Says whether the user is there.
 pub fn set_display_picture(tx: &Tx<'_>, application: i64, id: i64, picture: &str) -> Result<bool, StoreError> {
+    if get(tx, application, id)?.is_none() {
+        return Ok(false);
+    }
     files::discard(tx, "user_id = $2", &[application.into(), id.into()])?;
     let sql = "UPDATE users SET display_picture = $1 WHERE application_id = $2 AND id = $3";
     Ok(tx.execute(sql, &[picture.into(), application.into(), id.into()])? > 0)
@@ -270,34 +281,36 @@ pub fn set_display_picture(tx: &Tx<'_>, application: i64, id: i64, picture: &str
 /// Deletes a user, and says whether it was there.
 ///
 /// With it go its memberships, its messages with the replies to them, and the DIRECT channels it
-/// is in, whose members are fixed. Channels it created stay, without a creator.
+/// is in, whose members are fixed. Channels it created stay, without a creator. What does not fit into one batch is
+/// [`leftovers`](super::leftovers), and found by nobody.
 pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
+    if get(tx, application, id)?.is_none() {
+        return Ok(false);
+    }
     let user: [Param<'_>; 2] = [application.into(), id.into()];
     let direct = tx.query(
-        "SELECT channels.id FROM members CROSS JOIN channels \
-         WHERE members.application_id = $1 AND members.user_id = $2 AND members.restricted = 1 \
-         AND channels.application_id = $1 AND channels.id = members.channel_id AND channels.type = 'DIRECT'",
+        concat!(
+            "SELECT channels.id FROM members CROSS JOIN channels ",
+            "WHERE members.application_id = $1 AND members.user_id = $2 AND members.restricted = 1 ",
+            "AND channels.application_id = $1 AND channels.id = members.channel_id AND channels.type = 'DIRECT'",
+            channel_stays!("channels.id")
+        ),
         &user,
         |row| row.i64(0),
     )?;
+    let mut left = leftovers::BATCH;
     for channel in direct {
-        channels::delete(tx, application, channel)?;
+        channels::delete_within(tx, application, channel, &mut left)?;
     }
-    files::discard(tx, "user_id = $2", &user)?;
-    messages::delete_of_user(tx, application, id)?;
-    read_receipts::delete_of_user(tx, application, id)?;
-    members::forget_user(tx, application, id)?;
-    sessions::forget_user(tx, application, id)?;
-    for sql in [
-        "DELETE FROM mentions WHERE application_id = $1 AND user_id = $2",
-        "UPDATE channels SET creator_id = NULL WHERE application_id = $1 AND creator_id = $2",
-    ] {
-        tx.execute(sql, &user)?;
+    applications::count_users(tx, application, -1)?;
+    if !leftovers::remove_user(tx, application, id, &mut left)? {
+        for sql in [
+            "INSERT INTO deleted_users (application_id, user_id) VALUES ($1, $2)",
+            // The name is free again. No other can be like the one that it leaves, which begins with a control character.
+            "UPDATE users SET name = char(1) || id WHERE application_id = $1 AND id = $2",
+        ] {
+            tx.execute(sql, &user)?;
+        }
     }
-    tx.execute("DELETE FROM user_secrets WHERE application_id = $1 AND user_id = $2", &user)?;
-    let deleted = tx.execute("DELETE FROM users WHERE application_id = $1 AND id = $2", &user)? > 0;
-    if deleted {
-        applications::count_users(tx, application, -1)?;
-    }
-    Ok(deleted)
+    Ok(true)
 }

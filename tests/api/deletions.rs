@@ -14,6 +14,9 @@ use tempfile::tempdir;
 /// Tables that belong to no application: objects without an owner, and what SQLite keeps for itself.
 const COMMON: [&str; 3] = ["file_removals", "sqlite_schema", "sqlite_sequence"];
 
+/// Tables that are empty but while what was deleted is removed.
+const MARKS: [&str; 2] = ["deleted_channels", "deleted_users"];
+
 /// Columns with the ID of something that may be gone: the history of a channel and the jobs that worked on it stay to
 /// be seen.
 const OUTLIVED: [(&str, &str); 2] = [("events", "channel_id"), ("jobs", "channel_id")];
@@ -207,7 +210,7 @@ async fn nothing_is_left_of_a_deleted_application_and_all_of_another_one() {
     fill(&api).await;
     fill(&other).await;
     let before = rows(&database, 1);
-    for (table, count) in &before {
+    for (table, count) in before.iter().filter(|(table, _)| !MARKS.contains(&table.as_str())) {
         assert!(*count > 0, "`fill` leaves {table} empty: have it put something there, so that its deletion is tested");
     }
     let address =
@@ -274,6 +277,175 @@ async fn the_name_of_a_deleted_application_means_nothing_to_its_credentials() {
     assert_eq!(server.application().await.get("/v1/users").await.ok()["page"]["totalElements"], 0);
 }
 
+/// More than goes in the transaction that deletes it.
+const MANY: usize = 1000;
+
+/// Imports many messages into a channel.
+async fn import_many(api: &Caller<'_>, channel: &Value, user: Option<&str>) {
+    let item = |n: usize| match user {
+        Some(user) => json!({"type": "TEXT", "channelId": channel["id"], "body": format!("many {n}"), "user": user}),
+        None => json!({"type": "SYSTEM_TEXT", "channelId": channel["id"], "body": format!("many {n}")}),
+    };
+    let job = api.import("/v1/imports/messages", &(0..MANY).map(item).collect()).await;
+    assert_eq!(job["state"], "FINISHED", "{job}");
+}
+
+/// Keeps all others from writing, so that what is left of something deleted is still there to be looked at.
+fn hold_writers(database: &Connection) {
+    database.busy_timeout(Duration::from_secs(20)).expect("a setting");
+    database.execute_batch("BEGIN IMMEDIATE").expect("a turn among the writers");
+    let left = MARKS.map(|table| count(database, &format!("SELECT count(*) FROM {table}")));
+    assert_ne!(left, [0, 0], "all was removed before it could be looked at: import more");
+}
+
+/// Waits until nothing is left of deleted users and channels, and looks whether it has left all others right.
+async fn until_removed(database: &Connection) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    while MARKS.iter().any(|table| count(database, &format!("SELECT count(*) FROM {table}")) > 0) {
+        assert!(Instant::now() < patience, "what was deleted is still not removed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(faults(database), [""; 0]);
+}
+
+fn link<'v>(resource: &'v Value, relation: &str) -> &'v str {
+    resource["_links"][relation]["href"].as_str().unwrap_or_else(|| panic!("no link {relation} in {resource}"))
+}
+
+/// What a listing has under one name, as the value of one property of each item, and its total if it tells one.
+async fn listed(api: &Caller<'_>, address: &str, list: &str, property: &str) -> Vec<Value> {
+    let page = api.get(address).await.ok();
+    let items = page["_embedded"][list].as_array().unwrap_or_else(|| panic!("no {list} in {page}"));
+    if let Some(total) = page["page"].get("totalElements") {
+        assert_eq!(total, items.len(), "the total of {address}");
+    }
+    items.iter().map(|item| item[property].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_user_with_very_many_messages_is_gone_at_once() {
+    let server = Server::start().await;
+    let database = open(&server.database);
+    let api = server.application().await;
+    let (user, other) = (api.user("jdoe").await, api.user("asmith").await);
+    let (jdoe, asmith) = (json!({"username": "jdoe"}), json!({"username": "asmith"}));
+    let lobby = api.channel("PUBLIC", "lobby").await;
+    for user in [&user, &other] {
+        api.member(&lobby, id(user)).await;
+    }
+    let direct = json!({"type": "DIRECT", "members": [jdoe, asmith]});
+    let direct = api.post("/v1/channels", direct).await.ok();
+    let private = api.message(&direct, "between us").await;
+    let stays = api.message(&lobby, "this stays, <@jdoe>").await;
+    let reply = api.reply(&stays, "this stays too").await;
+    let thread = api.get(link(&stays, "replies")).await.ok();
+    let own = api.post(link(&thread, "messages"), json!({"body": "goes", "user": jdoe})).await.ok();
+    let nested = api.reply(&own, "goes with it").await;
+    let nested = api.reply(&nested, "goes with that").await;
+    let form = Form::new().part("file", Part::bytes(b"GIF89a".as_slice()).file_name("jdoe.gif"));
+    let carrying = api.request(Method::POST, link(&lobby, "messages")).multipart(form.text("username", "jdoe"));
+    let carrying = Answer::of(carrying).await.ok();
+    let (read, reader) = (id(&stays), id(&user));
+    let store = server.store();
+    let live = store.write(move |tx| {
+        let session = sessions::start(tx, 1, reader, "node", None, 0)?.expect("there is such a user");
+        sessions::enter(tx, 1, session, 1, 0)?;
+        read_receipts::record(tx, 1, read, reader, 0)
+    });
+    assert_eq!(live.await, Ok(true));
+    import_many(&api, &lobby, Some("jdoe")).await;
+
+    api.delete(link(&user, "self")).await.ok();
+    hold_writers(&database);
+    for gone in [&user, &direct, &private, &own, &nested, &carrying] {
+        assert_eq!(api.get(link(gone, "self")).await.status, 404, "{gone}");
+    }
+    assert_eq!(api.get(&format!("/v1/messages/{}/thread", own["id"])).await.status, 404);
+    assert_eq!(api.get(link(&nested, "thread")).await.status, 404);
+    assert_eq!(api.get(carrying["file"]["url"].as_str().expect("an address")).await.status, 404);
+    assert_eq!(api.head("/v1/users?name=jdoe").await.status, 404);
+    let bodies = ["this stays too", "this stays, <@jdoe>"];
+    for address in ["/v1/messages", link(&lobby, "messages"), "/v1/messages?query=this"] {
+        assert_eq!(listed(&api, address, "messages", "body").await, bodies, "{address}");
+    }
+    for query in ["many", "goes", "between", "jdoe.gif"] {
+        let found = listed(&api, &format!("/v1/messages?query={query}"), "messages", "body").await;
+        assert_eq!(found, [""; 0], "what is found for {query}");
+    }
+    assert_eq!(listed(&api, link(&thread, "messages"), "messages", "id").await, [reply["id"].clone()]);
+    let stays = api.get(link(&stays, "self")).await.ok();
+    assert_eq!((&stays["repliesCount"], stays.get("mentions")), (&json!(1), None));
+    assert_eq!(listed(&api, link(&stays, "readReceipts"), "receipts", "createdTime").await, [""; 0]);
+    assert_eq!(listed(&api, "/v1/users", "users", "name").await, ["asmith"]);
+    for roster in ["members", "participants"] {
+        let expected: &[&str] = if roster == "members" { &["asmith"] } else { &[] };
+        for sort in ["id", "name"] {
+            let address = format!("/v1/channels/{}/{roster}?sort={sort}", lobby["id"]);
+            assert_eq!(listed(&api, &address, "users", "name").await, expected, "{address}");
+        }
+    }
+    for channels in ["/v1/channels", link(&other, "channels"), "/v1/channels?members=asmith"] {
+        assert_eq!(listed(&api, channels, "channels", "name").await, ["lobby"], "{channels}");
+    }
+    for sessions in ["/v1/user-sessions", "/v1/chat-sessions", "/v1/user-sessions?state=ACTIVE"] {
+        assert_eq!(listed(&api, sessions, "sessions", "id").await, [""; 0], "{sessions}");
+    }
+    database.execute_batch("ROLLBACK").expect("others may write");
+    until_removed(&database).await;
+    assert_eq!(listed(&api, "/v1/messages", "messages", "body").await, bodies);
+    assert_eq!(listed(&api, "/v1/channels", "channels", "name").await, ["lobby"]);
+}
+
+#[tokio::test]
+async fn a_channel_with_very_many_messages_is_gone_at_once() {
+    let server = Server::start().await;
+    let database = open(&server.database);
+    let api = server.application().await;
+    let user = api.user("asmith").await;
+    let (lobby, board) = (api.channel("PUBLIC", "lobby").await, api.channel("PRIVATE", "board").await);
+    api.member(&board, id(&user)).await;
+    let stays = api.message(&lobby, "this stays, <#board>").await;
+    let goes = api.message(&board, "this goes").await;
+    let reply = api.reply(&goes, "this goes too").await;
+    let (reader, channel) = (id(&user), id(&board));
+    let store = server.store();
+    let live = store.write(move |tx| {
+        let session = sessions::start(tx, 1, reader, "node", None, 0)?.expect("there is such a user");
+        sessions::enter(tx, 1, session, channel, 0)
+    });
+    assert_eq!(live.await.map(|entered| entered.is_some()), Ok(true));
+    import_many(&api, &board, None).await;
+
+    api.delete(link(&board, "self")).await.ok();
+    let again = api.channel("PRIVATE", "board").await;
+    assert_ne!(again["id"], board["id"], "the name is free at once");
+    hold_writers(&database);
+    for gone in [&board, &goes, &reply] {
+        assert_eq!(api.get(link(gone, "self")).await.status, 404, "{gone}");
+    }
+    for gone in [link(&board, "messages"), link(&goes, "thread"), link(&reply, "thread")] {
+        assert_eq!(api.get(gone).await.status, 404, "{gone}");
+    }
+    for address in ["/v1/messages", "/v1/messages?query=this"] {
+        assert_eq!(listed(&api, address, "messages", "id").await, [stays["id"].clone()], "{address}");
+    }
+    assert_eq!(listed(&api, "/v1/messages?query=many", "messages", "id").await, [""; 0]);
+    assert_eq!(api.get(link(&stays, "self")).await.ok().get("mentions"), None);
+    assert_eq!(listed(&api, "/v1/channels", "channels", "id").await, [lobby["id"].clone(), again["id"].clone()]);
+    assert_eq!(listed(&api, "/v1/channels?type=PRIVATE", "channels", "id").await, [again["id"].clone()]);
+    assert_eq!(listed(&api, "/v1/channels?members=asmith", "channels", "id").await, [""; 0]);
+    for sort in ["id", "name"] {
+        let address = format!("{}?sort={sort}", link(&user, "channels"));
+        assert_eq!(listed(&api, &address, "channels", "id").await, [lobby["id"].clone()], "{address}");
+    }
+    assert_eq!(listed(&api, "/v1/chat-sessions", "sessions", "id").await, [""; 0]);
+    assert_eq!(listed(&api, "/v1/user-sessions", "sessions", "state").await, ["ACTIVE"]);
+    database.execute_batch("ROLLBACK").expect("others may write");
+    until_removed(&database).await;
+    assert_eq!(listed(&api, "/v1/messages", "messages", "id").await, [stays["id"].clone()]);
+    assert_eq!(listed(&api, link(&user, "channels"), "channels", "id").await, [lobby["id"].clone()]);
+}
+
 fn serving(folder: &Path) -> Serving {
     Serving::start_with(folder, |command| {
         command.env("CHATKITTY_CLIENT_ID", "acme").env("CHATKITTY_CLIENT_SECRET", "acmesecret");
@@ -282,28 +454,38 @@ fn serving(folder: &Path) -> Serving {
 
 #[tokio::test]
 async fn a_killed_server_goes_on_removing_what_was_deleted() {
-    let folder = tempdir().expect("a folder");
-    let server = serving(folder.path());
-    let token = server.token("acme", "acmesecret").await;
-    server.post("/v1/channels", &token, json!({"type": "PUBLIC", "name": "lobby"})).await.ok();
-    let item = |n: usize| json!({"type": "SYSTEM_TEXT", "channelId": 1, "body": format!("m{n}"), "idempotencyKey": n.to_string()});
-    let items: Vec<Value> = (0..3000).map(item).collect();
-    let sending = server.request(Method::POST, "/v1/imports/messages", &token).json(&items);
-    let job = Answer::of(sending).await.body;
-    let path = format!("/v1/jobs/{}", job["id"]);
-    while server.get(&path, &token).await.ok().get("endedTime").is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    for deleted in ["/v1/channels/1", "/v1/applications/me"] {
+        let folder = tempdir().expect("a folder");
+        let server = serving(folder.path());
+        let token = server.token("acme", "acmesecret").await;
+        server.post("/v1/channels", &token, json!({"type": "PUBLIC", "name": "lobby"})).await.ok();
+        let item = |n: usize| json!({"type": "SYSTEM_TEXT", "channelId": 1, "body": format!("m{n}"), "idempotencyKey": n.to_string()});
+        let items: Vec<Value> = (0..3000).map(item).collect();
+        let sending = server.request(Method::POST, "/v1/imports/messages", &token).json(&items);
+        let job = Answer::of(sending).await.body;
+        let path = format!("/v1/jobs/{}", job["id"]);
+        while server.get(&path, &token).await.ok().get("endedTime").is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let gone = Answer::of(server.request(Method::DELETE, deleted, &token)).await;
+        assert_eq!(gone.status, 200, "{gone:?}");
+        server.program.signal("KILL");
+        server.program.finish();
+        let database = Connection::open(folder.path().join("test.db")).expect("the database opens");
+        let messages = || count(&database, "SELECT count(*) FROM messages");
+        assert!(messages() > 0, "everything was gone before the program was killed: delete more");
+        let server = serving(folder.path());
+        let patience = Instant::now() + Duration::from_secs(60);
+        while messages() > 0 {
+            assert!(Instant::now() < patience, "the removal of {deleted} does not go on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if deleted == "/v1/applications/me" {
+            until_gone(&database, 1).await;
+        }
+        // Without an application, the start has made another one.
+        assert_eq!(server.ask_token("acme", "acmesecret").await.status, 200);
+        server.stop();
+        assert_eq!(faults(&database), [""; 0]);
     }
-    let gone = Answer::of(server.request(Method::DELETE, "/v1/applications/me", &token)).await;
-    assert_eq!(gone.status, 200, "{gone:?}");
-    server.program.signal("KILL");
-    server.program.finish();
-    let database = Connection::open(folder.path().join("test.db")).expect("the database opens");
-    let left = rows(&database, 1).into_iter().find(|(table, _)| table == "messages").expect("a table of messages").1;
-    assert!(left > 0, "everything was gone before the program was killed: delete more");
-    let server = serving(folder.path());
-    until_gone(&database, 1).await;
-    // The database had no application any more, so the start has made another one.
-    assert_eq!(server.ask_token("acme", "acmesecret").await.status, 200);
-    server.stop();
 }
