@@ -8,6 +8,7 @@ use reqwest::multipart::{Form, Part};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
@@ -444,6 +445,73 @@ async fn a_channel_with_very_many_messages_is_gone_at_once() {
     until_removed(&database).await;
     assert_eq!(listed(&api, "/v1/messages", "messages", "id").await, [stays["id"].clone()]);
     assert_eq!(listed(&api, link(&user, "channels"), "channels", "id").await, [lobby["id"].clone()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_fails_while_what_it_uses_is_deleted() {
+    let server = Server::start().await;
+    let database = open(&server.database);
+    let api = server.application().await;
+    let lobby = api.channel("PUBLIC", "lobby").await;
+    api.user("asmith").await;
+    let (changing, latest) = (AtomicBool::new(true), AtomicI64::new(id(&lobby)));
+    let change = async {
+        for round in 0..6 {
+            let user = api.user("jdoe").await;
+            let channel =
+                api.post("/v1/channels", json!({"type": "PRIVATE", "name": "board", "creator": {"username": "jdoe"}}));
+            let channel = channel.await.ok();
+            api.member(&lobby, id(&user)).await;
+            let pair = json!([{"username": "jdoe"}, {"username": "asmith"}]);
+            api.post("/v1/channels", json!({"type": "DIRECT", "members": pair})).await.ok();
+            let items = (0..300).map(|n| {
+                let channel = if n % 2 == 0 { &channel } else { &lobby };
+                json!({"type": "TEXT", "channelId": channel["id"], "body": "jdoe was here", "user": "jdoe"})
+            });
+            api.import("/v1/imports/messages", &items.collect()).await;
+            latest.store(id(&channel), Ordering::Relaxed);
+            let gone = if round % 2 == 0 { [&user, &channel] } else { [&channel, &user] };
+            for gone in gone {
+                api.delete(link(gone, "self")).await.ok();
+                assert_eq!(api.get(link(gone, "self")).await.status, 404);
+            }
+        }
+        changing.store(false, Ordering::Relaxed);
+    };
+    let read = async {
+        while changing.load(Ordering::Relaxed) {
+            let channel = format!("/v1/channels/{}", latest.load(Ordering::Relaxed));
+            listed(&api, "/v1/users", "users", "id").await;
+            listed(&api, "/v1/channels?members=asmith", "channels", "id").await;
+            listed(&api, "/v1/channels", "channels", "id").await;
+            listed(&api, &format!("/v1/channels/{}/members", lobby["id"]), "users", "id").await;
+            listed(&api, "/v1/messages?size=100&query=here", "messages", "id").await;
+            listed(&api, "/v1/messages?size=100", "messages", "id").await;
+            for address in ["messages", "members", "moderators"].map(|list| format!("{channel}/{list}")) {
+                let answer = api.get(&address).await;
+                assert!([200, 404].contains(&answer.status.as_u16()), "{address}: {answer:?}");
+            }
+        }
+    };
+    let write = async {
+        while changing.load(Ordering::Relaxed) {
+            let channel = latest.load(Ordering::Relaxed);
+            for (address, body) in [
+                (format!("/v1/channels/{channel}/messages"), json!({"body": "<@jdoe>, where are you?"})),
+                (format!("/v1/channels/{channel}/members"), json!({"username": "asmith"})),
+                (link(&lobby, "messages").to_owned(), json!({"body": "Hello", "user": {"username": "jdoe"}})),
+                (link(&lobby, "messages").to_owned(), json!({"body": "<@jdoe> <#board>"})),
+            ] {
+                let answer = api.post(&address, body).await;
+                assert!([200, 400, 404].contains(&answer.status.as_u16()), "{address}: {answer:?}");
+            }
+        }
+    };
+    tokio::join!(change, read, write);
+    until_removed(&database).await;
+    assert_eq!(listed(&api, "/v1/users", "users", "name").await, ["asmith"]);
+    assert_eq!(listed(&api, "/v1/channels", "channels", "name").await, ["lobby"]);
+    assert_eq!(listed(&api, "/v1/messages?username=asmith", "messages", "id").await, [""; 0]);
 }
 
 fn serving(folder: &Path) -> Serving {
