@@ -33,6 +33,8 @@ impl<T: CliConfig> Cli<T> {
                 Self::cli_update_user_display_picture()
             }
             CliCommand::ListUserChannels => Self::cli_list_user_channels(),
+            CliCommand::ListUserMessages => Self::cli_list_user_messages(),
+            CliCommand::CountUserUnreadMessages => Self::cli_count_user_unread_messages(),
             CliCommand::RetrieveUserSecret => Self::cli_retrieve_user_secret(),
             CliCommand::SetUserSecret => Self::cli_set_user_secret(),
             CliCommand::RemoveUserSecret => Self::cli_remove_user_secret(),
@@ -66,7 +68,14 @@ impl<T: CliConfig> Cli<T> {
             CliCommand::ExportUserAnalytics => Self::cli_export_user_analytics(),
             CliCommand::ListJobs => Self::cli_list_jobs(),
             CliCommand::RetrieveJob => Self::cli_retrieve_job(),
+            CliCommand::RetrieveApplicationMessageReadReceiptSummaries => {
+                Self::cli_retrieve_application_message_read_receipt_summaries()
+            }
             CliCommand::ListMessageReadReceipts => Self::cli_list_message_read_receipts(),
+            CliCommand::ListChannelReportedMessages => {
+                Self::cli_list_channel_reported_messages()
+            }
+            CliCommand::ListUserNotifications => Self::cli_list_user_notifications(),
             CliCommand::RetrieveMessageThread => Self::cli_retrieve_message_thread(),
             CliCommand::RetrieveThread => Self::cli_retrieve_thread(),
             CliCommand::SendThreadKeystrokes => Self::cli_send_thread_keystrokes(),
@@ -144,6 +153,15 @@ impl<T: CliConfig> Cli<T> {
                     .required(false)
                     .help(
                         "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("unread")
+                    .long("unread")
+                    .value_parser(::clap::value_parser!(bool))
+                    .required(false)
+                    .help(
+                        "Only users with messages that they have not read (true), or only those who have read everything (false).",
                     ),
             )
     }
@@ -224,6 +242,71 @@ impl<T: CliConfig> Cli<T> {
                     .help(
                         "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
                     ),
+            )
+    }
+    pub fn cli_list_user_messages() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the user."),
+            )
+            .arg(
+                ::clap::Arg::new("next")
+                    .long("next")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(false)
+                    .help(
+                        "A cursor, as a link of another page has it; `relation=NEXT` needs it.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("relation")
+                    .long("relation")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help(
+                        "How the page lies to the cursors, as a link of another page has it.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("start")
+                    .long("start")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(false)
+                    .help(
+                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest item.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("unread")
+                    .long("unread")
+                    .value_parser(::clap::value_parser!(bool))
+                    .required(false)
+                    .help(
+                        "What the user has not read (true), or what the user has sent (false, the default).",
+                    ),
+            )
+    }
+    pub fn cli_count_user_unread_messages() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the user."),
             )
     }
     pub fn cli_retrieve_user_secret() -> ::clap::Command {
@@ -667,7 +750,7 @@ impl<T: CliConfig> Cli<T> {
                     .value_parser(::clap::value_parser!(i32))
                     .required(false)
                     .help(
-                        "How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.",
+                        "How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.",
                     ),
             )
             .arg(
@@ -676,7 +759,7 @@ impl<T: CliConfig> Cli<T> {
                     .value_parser(::clap::value_parser!(i64))
                     .required(false)
                     .help(
-                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest message.",
+                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest item.",
                     ),
             )
             .arg(
@@ -732,7 +815,7 @@ impl<T: CliConfig> Cli<T> {
                     .value_parser(::clap::value_parser!(i32))
                     .required(false)
                     .help(
-                        "How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.",
+                        "How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.",
                     ),
             )
             .arg(
@@ -741,7 +824,7 @@ impl<T: CliConfig> Cli<T> {
                     .value_parser(::clap::value_parser!(i64))
                     .required(false)
                     .help(
-                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest message.",
+                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest item.",
                     ),
             )
             .arg(
@@ -829,6 +912,25 @@ impl<T: CliConfig> Cli<T> {
                     .help("The ID of the job."),
             )
     }
+    pub fn cli_retrieve_application_message_read_receipt_summaries() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("page")
+                    .long("page")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+    }
     pub fn cli_list_message_read_receipts() -> ::clap::Command {
         ::clap::Command::new("")
             .arg(
@@ -852,6 +954,78 @@ impl<T: CliConfig> Cli<T> {
                     .required(false)
                     .help(
                         "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+    }
+    pub fn cli_list_channel_reported_messages() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the channel."),
+            )
+            .arg(
+                ::clap::Arg::new("page")
+                    .long("page")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help("Which page to answer, counted from 0."),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+    }
+    pub fn cli_list_user_notifications() -> ::clap::Command {
+        ::clap::Command::new("")
+            .arg(
+                ::clap::Arg::new("id")
+                    .long("id")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(true)
+                    .help("The ID of the user."),
+            )
+            .arg(
+                ::clap::Arg::new("next")
+                    .long("next")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(false)
+                    .help(
+                        "A cursor, as a link of another page has it; `relation=NEXT` needs it.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("relation")
+                    .long("relation")
+                    .value_parser(::clap::value_parser!(::std::string::String))
+                    .required(false)
+                    .help(
+                        "How the page lies to the cursors, as a link of another page has it.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("size")
+                    .long("size")
+                    .value_parser(::clap::value_parser!(i32))
+                    .required(false)
+                    .help(
+                        "How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.",
+                    ),
+            )
+            .arg(
+                ::clap::Arg::new("start")
+                    .long("start")
+                    .value_parser(::clap::value_parser!(i64))
+                    .required(false)
+                    .help(
+                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest item.",
                     ),
             )
     }
@@ -918,7 +1092,7 @@ impl<T: CliConfig> Cli<T> {
                     .value_parser(::clap::value_parser!(i32))
                     .required(false)
                     .help(
-                        "How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.",
+                        "How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.",
                     ),
             )
             .arg(
@@ -927,7 +1101,7 @@ impl<T: CliConfig> Cli<T> {
                     .value_parser(::clap::value_parser!(i64))
                     .required(false)
                     .help(
-                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest message.",
+                        "A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with\nthe newest item.",
                     ),
             )
     }
@@ -980,6 +1154,12 @@ impl<T: CliConfig> Cli<T> {
             }
             CliCommand::ListUserChannels => {
                 self.execute_list_user_channels(matches).await
+            }
+            CliCommand::ListUserMessages => {
+                self.execute_list_user_messages(matches).await
+            }
+            CliCommand::CountUserUnreadMessages => {
+                self.execute_count_user_unread_messages(matches).await
             }
             CliCommand::RetrieveUserSecret => {
                 self.execute_retrieve_user_secret(matches).await
@@ -1054,8 +1234,18 @@ impl<T: CliConfig> Cli<T> {
             }
             CliCommand::ListJobs => self.execute_list_jobs(matches).await,
             CliCommand::RetrieveJob => self.execute_retrieve_job(matches).await,
+            CliCommand::RetrieveApplicationMessageReadReceiptSummaries => {
+                self.execute_retrieve_application_message_read_receipt_summaries(matches)
+                    .await
+            }
             CliCommand::ListMessageReadReceipts => {
                 self.execute_list_message_read_receipts(matches).await
+            }
+            CliCommand::ListChannelReportedMessages => {
+                self.execute_list_channel_reported_messages(matches).await
+            }
+            CliCommand::ListUserNotifications => {
+                self.execute_list_user_notifications(matches).await
             }
             CliCommand::RetrieveMessageThread => {
                 self.execute_retrieve_message_thread(matches).await
@@ -1206,6 +1396,9 @@ impl<T: CliConfig> Cli<T> {
         }
         if let Some(value) = matches.get_one::<i32>("size") {
             request = request.size(value.clone());
+        }
+        if let Some(value) = matches.get_one::<bool>("unread") {
+            request = request.unread(value.clone());
         }
         self.config.execute_list_users(matches, &mut request)?;
         let result = request.send().await;
@@ -1358,6 +1551,63 @@ impl<T: CliConfig> Cli<T> {
             request = request.size(value.clone());
         }
         self.config.execute_list_user_channels(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_user_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_user_messages();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i64>("next") {
+            request = request.next(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("relation") {
+            request = request.relation(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i64>("start") {
+            request = request.start(value.clone());
+        }
+        if let Some(value) = matches.get_one::<bool>("unread") {
+            request = request.unread(value.clone());
+        }
+        self.config.execute_list_user_messages(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_count_user_unread_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.count_user_unread_messages();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        self.config.execute_count_user_unread_messages(matches, &mut request)?;
         let result = request.send().await;
         match result {
             Ok(r) => {
@@ -2162,6 +2412,36 @@ impl<T: CliConfig> Cli<T> {
             }
         }
     }
+    pub async fn execute_retrieve_application_message_read_receipt_summaries(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self
+            .client
+            .retrieve_application_message_read_receipt_summaries();
+        if let Some(value) = matches.get_one::<i32>("page") {
+            request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        self.config
+            .execute_retrieve_application_message_read_receipt_summaries(
+                matches,
+                &mut request,
+            )?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
     pub async fn execute_list_message_read_receipts(
         &self,
         matches: &::clap::ArgMatches,
@@ -2177,6 +2457,66 @@ impl<T: CliConfig> Cli<T> {
             request = request.size(value.clone());
         }
         self.config.execute_list_message_read_receipts(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_channel_reported_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_channel_reported_messages();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("page") {
+            request = request.page(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        self.config.execute_list_channel_reported_messages(matches, &mut request)?;
+        let result = request.send().await;
+        match result {
+            Ok(r) => {
+                self.config.success_item(&r);
+                Ok(())
+            }
+            Err(r) => {
+                self.config.error(&r);
+                Err(anyhow::Error::new(r))
+            }
+        }
+    }
+    pub async fn execute_list_user_notifications(
+        &self,
+        matches: &::clap::ArgMatches,
+    ) -> anyhow::Result<()> {
+        let mut request = self.client.list_user_notifications();
+        if let Some(value) = matches.get_one::<i64>("id") {
+            request = request.id(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i64>("next") {
+            request = request.next(value.clone());
+        }
+        if let Some(value) = matches.get_one::<::std::string::String>("relation") {
+            request = request.relation(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i32>("size") {
+            request = request.size(value.clone());
+        }
+        if let Some(value) = matches.get_one::<i64>("start") {
+            request = request.start(value.clone());
+        }
+        self.config.execute_list_user_notifications(matches, &mut request)?;
         let result = request.send().await;
         match result {
             Ok(r) => {
@@ -2461,6 +2801,20 @@ pub trait CliConfig {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+    fn execute_list_user_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListUserMessages,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_count_user_unread_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::CountUserUnreadMessages,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
     fn execute_retrieve_user_secret(
         &self,
         matches: &::clap::ArgMatches,
@@ -2692,10 +3046,31 @@ pub trait CliConfig {
     ) -> anyhow::Result<()> {
         Ok(())
     }
+    fn execute_retrieve_application_message_read_receipt_summaries(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::RetrieveApplicationMessageReadReceiptSummaries,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
     fn execute_list_message_read_receipts(
         &self,
         matches: &::clap::ArgMatches,
         request: &mut builder::ListMessageReadReceipts,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_list_channel_reported_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListChannelReportedMessages,
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+    fn execute_list_user_notifications(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListUserNotifications,
     ) -> anyhow::Result<()> {
         Ok(())
     }
@@ -2765,6 +3140,8 @@ pub enum CliCommand {
     UpdateUser,
     UpdateUserDisplayPicture,
     ListUserChannels,
+    ListUserMessages,
+    CountUserUnreadMessages,
     RetrieveUserSecret,
     SetUserSecret,
     RemoveUserSecret,
@@ -2798,7 +3175,10 @@ pub enum CliCommand {
     ExportUserAnalytics,
     ListJobs,
     RetrieveJob,
+    RetrieveApplicationMessageReadReceiptSummaries,
     ListMessageReadReceipts,
+    ListChannelReportedMessages,
+    ListUserNotifications,
     RetrieveMessageThread,
     RetrieveThread,
     SendThreadKeystrokes,
@@ -2817,6 +3197,7 @@ impl CliCommand {
             CliCommand::ListUsers, CliCommand::CreateUser, CliCommand::CheckUserExists,
             CliCommand::RetrieveUser, CliCommand::DeleteUser, CliCommand::UpdateUser,
             CliCommand::UpdateUserDisplayPicture, CliCommand::ListUserChannels,
+            CliCommand::ListUserMessages, CliCommand::CountUserUnreadMessages,
             CliCommand::RetrieveUserSecret, CliCommand::SetUserSecret,
             CliCommand::RemoveUserSecret, CliCommand::ListChannels,
             CliCommand::CreateChannel, CliCommand::RetrieveChannel,
@@ -2833,11 +3214,13 @@ impl CliCommand {
             CliCommand::RetrieveMessage, CliCommand::DeleteMessage,
             CliCommand::UpdateMessage, CliCommand::ExportMessageAnalytics,
             CliCommand::ExportUserAnalytics, CliCommand::ListJobs,
-            CliCommand::RetrieveJob, CliCommand::ListMessageReadReceipts,
-            CliCommand::RetrieveMessageThread, CliCommand::RetrieveThread,
-            CliCommand::SendThreadKeystrokes, CliCommand::ListThreadMessages,
-            CliCommand::SendThreadMessage, CliCommand::CheckLiveness,
-            CliCommand::CheckReadiness,
+            CliCommand::RetrieveJob,
+            CliCommand::RetrieveApplicationMessageReadReceiptSummaries,
+            CliCommand::ListMessageReadReceipts, CliCommand::ListChannelReportedMessages,
+            CliCommand::ListUserNotifications, CliCommand::RetrieveMessageThread,
+            CliCommand::RetrieveThread, CliCommand::SendThreadKeystrokes,
+            CliCommand::ListThreadMessages, CliCommand::SendThreadMessage,
+            CliCommand::CheckLiveness, CliCommand::CheckReadiness,
         ]
             .into_iter()
     }
@@ -2863,6 +3246,8 @@ impl CliCommand {
             CliCommand::UpdateUser => "update_user",
             CliCommand::UpdateUserDisplayPicture => "update_user_display_picture",
             CliCommand::ListUserChannels => "list_user_channels",
+            CliCommand::ListUserMessages => "list_user_messages",
+            CliCommand::CountUserUnreadMessages => "count_user_unread_messages",
             CliCommand::RetrieveUserSecret => "retrieve_user_secret",
             CliCommand::SetUserSecret => "set_user_secret",
             CliCommand::RemoveUserSecret => "remove_user_secret",
@@ -2896,7 +3281,12 @@ impl CliCommand {
             CliCommand::ExportUserAnalytics => "export_user_analytics",
             CliCommand::ListJobs => "list_jobs",
             CliCommand::RetrieveJob => "retrieve_job",
+            CliCommand::RetrieveApplicationMessageReadReceiptSummaries => {
+                "retrieve_application_message_read_receipt_summaries"
+            }
             CliCommand::ListMessageReadReceipts => "list_message_read_receipts",
+            CliCommand::ListChannelReportedMessages => "list_channel_reported_messages",
+            CliCommand::ListUserNotifications => "list_user_notifications",
             CliCommand::RetrieveMessageThread => "retrieve_message_thread",
             CliCommand::RetrieveThread => "retrieve_thread",
             CliCommand::SendThreadKeystrokes => "send_thread_keystrokes",
@@ -3190,6 +3580,17 @@ impl CliConfig for &crate::cli::api::Call {
         &self,
         matches: &::clap::ArgMatches,
         request: &mut builder::ListMessageReadReceipts,
+    ) -> anyhow::Result<()> {
+        let values = self.list::<String>(matches, "sort")?;
+        if !values.is_empty() {
+            *request = request.clone().sort(values);
+        }
+        Ok(())
+    }
+    fn execute_list_channel_reported_messages(
+        &self,
+        matches: &::clap::ArgMatches,
+        request: &mut builder::ListChannelReportedMessages,
     ) -> anyhow::Result<()> {
         let values = self.list::<String>(matches, "sort")?;
         if !values.is_empty() {

@@ -150,9 +150,9 @@ while there is nothing.
             Default::default()
         }
     }
-    /**Links to this application, to its settings, and to its users, channels, messages, jobs and sessions. `find:users`,
-`find:channels` and `find:messages` are URI templates that take the query parameters of those lists; `curies` says
-where they are documented.
+    /**Links to this application, to its settings, to its users, channels, messages, jobs and sessions, and to how much
+of the messages has been read (`messageReadReceiptSummaries`). `find:users`, `find:channels` and `find:messages`
+are URI templates that take the query parameters of those lists; `curies` says where they are documented.
 */
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ApplicationLinks {
@@ -171,6 +171,8 @@ stands for what follows the colon. Absent if the server serves no documentation.
         #[serde(rename = "find:users")]
         pub find_users: Link,
         pub jobs: Link,
+        #[serde(rename = "messageReadReceiptSummaries")]
+        pub message_read_receipt_summaries: Link,
         pub messages: Link,
         #[serde(rename = "self")]
         pub self_: Link,
@@ -203,6 +205,86 @@ stands for what follows the colon. Absent if the server serves no documentation.
     impl ApplicationResource {
         pub fn builder() -> builder::ApplicationResource {
             Default::default()
+        }
+    }
+    ///The application sent a message.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ApplicationSentSystemMessageNotificationData {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        pub message: crate::generated::wire::MessageResource,
+        ///Where older clients would look for live updates. There are none, so that it is empty.
+        #[serde(rename = "_relays")]
+        pub relays: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ///Marks a message of the application.
+        #[serde(
+            rename = "type",
+            default = "defaults::application_sent_system_message_notification_data_type"
+        )]
+        pub type_: ApplicationSentSystemMessageNotificationDataType,
+    }
+    impl ApplicationSentSystemMessageNotificationData {
+        pub fn builder() -> builder::ApplicationSentSystemMessageNotificationData {
+            Default::default()
+        }
+    }
+    ///Marks a message of the application.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ApplicationSentSystemMessageNotificationDataType {
+        #[serde(rename = "SYSTEM:SENT:MESSAGE")]
+        SystemSentMessage,
+    }
+    impl ::std::fmt::Display for ApplicationSentSystemMessageNotificationDataType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::SystemSentMessage => f.write_str("SYSTEM:SENT:MESSAGE"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ApplicationSentSystemMessageNotificationDataType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "SYSTEM:SENT:MESSAGE" => Ok(Self::SystemSentMessage),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str>
+    for ApplicationSentSystemMessageNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for ApplicationSentSystemMessageNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ApplicationSentSystemMessageNotificationDataType {
+        fn default() -> Self {
+            ApplicationSentSystemMessageNotificationDataType::SystemSentMessage
         }
     }
     ///Links to these settings and to the application.
@@ -622,9 +704,10 @@ sent again.
             Default::default()
         }
     }
-    /**Links to this channel, to its messages, to those who are in it at this moment (`participants`), to where events are
-sent (`events`), and to the application. `members`, `memberships`, `moderators` and
-`invites` are there for channels of type PUBLIC and PRIVATE, whose members can change.
+    /**Links to this channel, to its messages, to those of them that users have reported (`reportedMessages`), to those
+who are in it at this moment (`participants`), to where events are sent (`events`), and to the application.
+`members`, `memberships`, `moderators` and `invites` are there for channels of type PUBLIC and PRIVATE, whose
+members can change.
 */
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChannelLinks {
@@ -640,6 +723,8 @@ sent (`events`), and to the application. `members`, `memberships`, `moderators` 
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub moderators: ::std::option::Option<Link>,
         pub participants: Link,
+        #[serde(rename = "reportedMessages")]
+        pub reported_messages: Link,
         #[serde(rename = "self")]
         pub self_: Link,
     }
@@ -1013,8 +1098,9 @@ sent again.
             Self(value)
         }
     }
-    /**Links to this user, to the channels the user is in or may join, to where another display picture is sent, and to
-the application.
+    /**Links to this user, to the channels the user is in or may join, to the messages the user has sent, to those the
+user has not read and to their number (`unreadCount`), to what the user was told of (`notifications`), to where
+another display picture is sent, and to the application.
 */
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChatUserLinks {
@@ -1022,12 +1108,181 @@ the application.
         pub channels: Link,
         #[serde(rename = "displayPicture")]
         pub display_picture: Link,
+        pub messages: Link,
+        pub notifications: Link,
         #[serde(rename = "self")]
         pub self_: Link,
+        #[serde(rename = "unreadCount")]
+        pub unread_count: Link,
+        #[serde(rename = "unreadMessages")]
+        pub unread_messages: Link,
     }
     impl ChatUserLinks {
         pub fn builder() -> builder::ChatUserLinks {
             Default::default()
+        }
+    }
+    ///A message mentions a channel that the user who is told is a member of.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserMentionedChannelNotificationData {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        #[serde(rename = "mentionedChannel")]
+        pub mentioned_channel: crate::generated::wire::ChannelResource,
+        pub message: crate::generated::wire::MessageResource,
+        ///Where older clients would look for live updates. There are none, so that it is empty.
+        #[serde(rename = "_relays")]
+        pub relays: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ///Marks a mention of a channel.
+        #[serde(
+            rename = "type",
+            default = "defaults::chat_user_mentioned_channel_notification_data_type"
+        )]
+        pub type_: ChatUserMentionedChannelNotificationDataType,
+    }
+    impl ChatUserMentionedChannelNotificationData {
+        pub fn builder() -> builder::ChatUserMentionedChannelNotificationData {
+            Default::default()
+        }
+    }
+    ///Marks a mention of a channel.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChatUserMentionedChannelNotificationDataType {
+        #[serde(rename = "USER:MENTIONED:CHANNEL")]
+        UserMentionedChannel,
+    }
+    impl ::std::fmt::Display for ChatUserMentionedChannelNotificationDataType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::UserMentionedChannel => f.write_str("USER:MENTIONED:CHANNEL"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChatUserMentionedChannelNotificationDataType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "USER:MENTIONED:CHANNEL" => Ok(Self::UserMentionedChannel),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for ChatUserMentionedChannelNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for ChatUserMentionedChannelNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChatUserMentionedChannelNotificationDataType {
+        fn default() -> Self {
+            ChatUserMentionedChannelNotificationDataType::UserMentionedChannel
+        }
+    }
+    ///A message mentions the user who is told.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserMentionedChatUserNotificationData {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        #[serde(rename = "mentionedUser")]
+        pub mentioned_user: ChatUserResource,
+        pub message: crate::generated::wire::MessageResource,
+        ///Where older clients would look for live updates. There are none, so that it is empty.
+        #[serde(rename = "_relays")]
+        pub relays: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ///Marks a mention of a user.
+        #[serde(
+            rename = "type",
+            default = "defaults::chat_user_mentioned_chat_user_notification_data_type"
+        )]
+        pub type_: ChatUserMentionedChatUserNotificationDataType,
+    }
+    impl ChatUserMentionedChatUserNotificationData {
+        pub fn builder() -> builder::ChatUserMentionedChatUserNotificationData {
+            Default::default()
+        }
+    }
+    ///Marks a mention of a user.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChatUserMentionedChatUserNotificationDataType {
+        #[serde(rename = "USER:MENTIONED:USER")]
+        UserMentionedUser,
+    }
+    impl ::std::fmt::Display for ChatUserMentionedChatUserNotificationDataType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::UserMentionedUser => f.write_str("USER:MENTIONED:USER"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChatUserMentionedChatUserNotificationDataType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "USER:MENTIONED:USER" => Ok(Self::UserMentionedUser),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str>
+    for ChatUserMentionedChatUserNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for ChatUserMentionedChatUserNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChatUserMentionedChatUserNotificationDataType {
+        fn default() -> Self {
+            ChatUserMentionedChatUserNotificationDataType::UserMentionedUser
         }
     }
     ///A mention of a user.
@@ -1188,6 +1443,88 @@ the application.
             Default::default()
         }
     }
+    ///A user replied to a message of the user who is told.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserRepliedToChatUserMessageNotificationData {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        pub message: crate::generated::wire::MessageResource,
+        pub parent: crate::generated::wire::MessageResource,
+        ///Where older clients would look for live updates. There are none, so that it is empty.
+        #[serde(rename = "_relays")]
+        pub relays: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ///Marks a reply.
+        #[serde(
+            rename = "type",
+            default = "defaults::chat_user_replied_to_chat_user_message_notification_data_type"
+        )]
+        pub type_: ChatUserRepliedToChatUserMessageNotificationDataType,
+    }
+    impl ChatUserRepliedToChatUserMessageNotificationData {
+        pub fn builder() -> builder::ChatUserRepliedToChatUserMessageNotificationData {
+            Default::default()
+        }
+    }
+    ///Marks a reply.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChatUserRepliedToChatUserMessageNotificationDataType {
+        #[serde(rename = "USER:REPLIED_TO:MESSAGE")]
+        UserRepliedToMessage,
+    }
+    impl ::std::fmt::Display for ChatUserRepliedToChatUserMessageNotificationDataType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::UserRepliedToMessage => f.write_str("USER:REPLIED_TO:MESSAGE"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChatUserRepliedToChatUserMessageNotificationDataType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "USER:REPLIED_TO:MESSAGE" => Ok(Self::UserRepliedToMessage),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str>
+    for ChatUserRepliedToChatUserMessageNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for ChatUserRepliedToChatUserMessageNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default
+    for ChatUserRepliedToChatUserMessageNotificationDataType {
+        fn default() -> Self {
+            ChatUserRepliedToChatUserMessageNotificationDataType::UserRepliedToMessage
+        }
+    }
     ///A user.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct ChatUserResource {
@@ -1214,6 +1551,86 @@ the application.
     impl ChatUserResource {
         pub fn builder() -> builder::ChatUserResource {
             Default::default()
+        }
+    }
+    ///A user sent a message.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct ChatUserSentChatUserMessageNotificationData {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        pub message: crate::generated::wire::MessageResource,
+        ///Where older clients would look for live updates. There are none, so that it is empty.
+        #[serde(rename = "_relays")]
+        pub relays: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        ///Marks a message of a user.
+        #[serde(
+            rename = "type",
+            default = "defaults::chat_user_sent_chat_user_message_notification_data_type"
+        )]
+        pub type_: ChatUserSentChatUserMessageNotificationDataType,
+    }
+    impl ChatUserSentChatUserMessageNotificationData {
+        pub fn builder() -> builder::ChatUserSentChatUserMessageNotificationData {
+            Default::default()
+        }
+    }
+    ///Marks a message of a user.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    pub enum ChatUserSentChatUserMessageNotificationDataType {
+        #[serde(rename = "USER:SENT:MESSAGE")]
+        UserSentMessage,
+    }
+    impl ::std::fmt::Display for ChatUserSentChatUserMessageNotificationDataType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::UserSentMessage => f.write_str("USER:SENT:MESSAGE"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for ChatUserSentChatUserMessageNotificationDataType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "USER:SENT:MESSAGE" => Ok(Self::UserSentMessage),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str>
+    for ChatUserSentChatUserMessageNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for ChatUserSentChatUserMessageNotificationDataType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::default::Default for ChatUserSentChatUserMessageNotificationDataType {
+        fn default() -> Self {
+            ChatUserSentChatUserMessageNotificationDataType::UserSentMessage
         }
     }
     ///Links to the user and to the application.
@@ -1282,6 +1699,34 @@ the application.
     }
     impl ChatUserSessionResource {
         pub fn builder() -> builder::ChatUserSessionResource {
+            Default::default()
+        }
+    }
+    ///Links to this number, to the messages that are counted, to the user who has not read them, and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CountLinks {
+        pub application: Link,
+        #[serde(rename = "self")]
+        pub self_: Link,
+        #[serde(rename = "unreadMessages")]
+        pub unread_messages: Link,
+        pub user: Link,
+    }
+    impl CountLinks {
+        pub fn builder() -> builder::CountLinks {
+            Default::default()
+        }
+    }
+    ///How many there are.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CountResource {
+        ///The number.
+        pub count: i64,
+        #[serde(rename = "_links")]
+        pub links: CountLinks,
+    }
+    impl CountResource {
+        pub fn builder() -> builder::CountResource {
             Default::default()
         }
     }
@@ -1841,6 +2286,31 @@ each if there are any.
             Default::default()
         }
     }
+    ///A page of notifications that was found by cursor.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CursorPagedModelNotificationResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: CursorPagedModelNotificationResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: CursorPageLinks,
+        pub page: CursorPageMetadata,
+    }
+    impl CursorPagedModelNotificationResource {
+        pub fn builder() -> builder::CursorPagedModelNotificationResource {
+            Default::default()
+        }
+    }
+    ///The items of a page of notifications.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CursorPagedModelNotificationResourceEmbedded {
+        ///The notifications, newest first.
+        pub notifications: ::std::vec::Vec<NotificationResource>,
+    }
+    impl CursorPagedModelNotificationResourceEmbedded {
+        pub fn builder() -> builder::CursorPagedModelNotificationResourceEmbedded {
+            Default::default()
+        }
+    }
     ///What is left of a resource that was deleted.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct DeletedResource {
@@ -2076,6 +2546,12 @@ sent again.
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
         ///Marks a file of a user.
         #[serde(
             rename = "type",
@@ -2183,6 +2659,12 @@ sent again.
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
         ///Marks a file of a user.
         #[serde(
             rename = "type",
@@ -2358,6 +2840,12 @@ sent again.
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
         ///Marks a file of the application.
         #[serde(
             rename = "type",
@@ -2464,6 +2952,12 @@ sent again.
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
         ///Marks a file of the application.
         #[serde(
             rename = "type",
@@ -3143,6 +3637,12 @@ sent again.
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
     }
     impl MessageBase {
         pub fn builder() -> builder::MessageBase {
@@ -3482,6 +3982,12 @@ the thread of its `replies` and to its `readReceipts` if it is kept, and to its 
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
     }
     impl MessagePropertiesBase {
         pub fn builder() -> builder::MessagePropertiesBase {
@@ -3527,6 +4033,33 @@ the thread of its `replies` and to its `readReceipts` if it is kept, and to its 
     }
     impl MessageReadReceiptResource {
         pub fn builder() -> builder::MessageReadReceiptResource {
+            Default::default()
+        }
+    }
+    ///Links to the user, to the channel and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageReadReceiptSummaryLinks {
+        pub application: Link,
+        pub channel: Link,
+        pub user: Link,
+    }
+    impl MessageReadReceiptSummaryLinks {
+        pub fn builder() -> builder::MessageReadReceiptSummaryLinks {
+            Default::default()
+        }
+    }
+    ///How many messages of a channel a member of it has not read.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MessageReadReceiptSummaryResource {
+        pub channel: crate::generated::wire::ChannelResource,
+        ///How many messages of others in the channel the user has no read receipt for.
+        pub count: i64,
+        #[serde(rename = "_links")]
+        pub links: MessageReadReceiptSummaryLinks,
+        pub user: ChatUserProperties,
+    }
+    impl MessageReadReceiptSummaryResource {
+        pub fn builder() -> builder::MessageReadReceiptSummaryResource {
             Default::default()
         }
     }
@@ -3759,6 +4292,65 @@ the thread of its `replies` and to its `readReceipts` if it is kept, and to its 
     impl ::std::default::Default for MessagesDeletedEventType {
         fn default() -> Self {
             MessagesDeletedEventType::MessagesDeleted
+        }
+    }
+    ///What is told of every message.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct NotificationDataBase {
+        ///The ID of the channel that the message was sent in.
+        #[serde(rename = "channelId")]
+        pub channel_id: i64,
+        pub message: crate::generated::wire::MessageResource,
+        ///Where older clients would look for live updates. There are none, so that it is empty.
+        #[serde(rename = "_relays")]
+        pub relays: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+    }
+    impl NotificationDataBase {
+        pub fn builder() -> builder::NotificationDataBase {
+            Default::default()
+        }
+    }
+    ///Links to the user who was told, to the message, to its channel and to the application.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct NotificationLinks {
+        pub application: Link,
+        pub channel: Link,
+        pub message: Link,
+        pub recipient: Link,
+    }
+    impl NotificationLinks {
+        pub fn builder() -> builder::NotificationLinks {
+            Default::default()
+        }
+    }
+    ///What a user was told of.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct NotificationResource {
+        ///The text of the message, or `File attachment`.
+        pub body: ::std::string::String,
+        pub channel: crate::generated::wire::ChannelResource,
+        ///When it happened.
+        #[serde(rename = "createdTime")]
+        pub created_time: crate::Timestamp,
+        pub data: crate::generated::wire::NotificationData,
+        ///The ID of the notification, which no other of the same user has; it is that of the message.
+        pub id: i64,
+        #[serde(rename = "_links")]
+        pub links: NotificationLinks,
+        ///True if the user is not to be disturbed by it. Nothing in this API mutes a channel, so that it is false.
+        pub muted: bool,
+        ///When the user read the message; absent if the user has not.
+        #[serde(
+            rename = "readTime",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub read_time: ::std::option::Option<crate::Timestamp>,
+        ///What happened, in a few words.
+        pub title: ::std::string::String,
+    }
+    impl NotificationResource {
+        pub fn builder() -> builder::NotificationResource {
+            Default::default()
         }
     }
     ///A channel that anyone may enter without joining. Its messages are broadcast and not kept.
@@ -4088,6 +4680,56 @@ after this one, `first` and `last` if there is more than one page.
     }
     impl PagedModelMessageReadReceiptResourceEmbedded {
         pub fn builder() -> builder::PagedModelMessageReadReceiptResourceEmbedded {
+            Default::default()
+        }
+    }
+    ///A numbered page of read receipt summaries.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelMessageReadReceiptSummaryResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: PagedModelMessageReadReceiptSummaryResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: PageLinks,
+        pub page: PageMetadata,
+    }
+    impl PagedModelMessageReadReceiptSummaryResource {
+        pub fn builder() -> builder::PagedModelMessageReadReceiptSummaryResource {
+            Default::default()
+        }
+    }
+    ///The items of a page of read receipt summaries.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelMessageReadReceiptSummaryResourceEmbedded {
+        ///The summaries; empty beyond the last page.
+        pub summaries: ::std::vec::Vec<MessageReadReceiptSummaryResource>,
+    }
+    impl PagedModelMessageReadReceiptSummaryResourceEmbedded {
+        pub fn builder() -> builder::PagedModelMessageReadReceiptSummaryResourceEmbedded {
+            Default::default()
+        }
+    }
+    ///A numbered page of messages.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelMessageResource {
+        #[serde(rename = "_embedded")]
+        pub embedded: PagedModelMessageResourceEmbedded,
+        #[serde(rename = "_links")]
+        pub links: PageLinks,
+        pub page: PageMetadata,
+    }
+    impl PagedModelMessageResource {
+        pub fn builder() -> builder::PagedModelMessageResource {
+            Default::default()
+        }
+    }
+    ///The items of a page of messages.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PagedModelMessageResourceEmbedded {
+        ///The messages; empty beyond the last page.
+        pub messages: ::std::vec::Vec<crate::generated::wire::MessageResource>,
+    }
+    impl PagedModelMessageResourceEmbedded {
+        pub fn builder() -> builder::PagedModelMessageResourceEmbedded {
             Default::default()
         }
     }
@@ -5048,6 +5690,12 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
         ///Marks a text of a user.
         #[serde(
             rename = "type",
@@ -5165,6 +5813,12 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
         ///Marks a text of a user.
         #[serde(
             rename = "type",
@@ -5372,6 +6026,12 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
         ///Marks a text of the application.
         #[serde(
             rename = "type",
@@ -5488,6 +6148,12 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             skip_serializing_if = "::std::option::Option::is_none"
         )]
         pub replies_count: ::std::option::Option<i64>,
+        ///How many users have reported the message; absent if none has.
+        #[serde(
+            rename = "reportCount",
+            skip_serializing_if = "::std::option::Option::is_none"
+        )]
+        pub report_count: ::std::option::Option<i64>,
         ///Marks a text of the application.
         #[serde(
             rename = "type",
@@ -6637,6 +7303,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             find_messages: ::std::result::Result<super::Link, ::std::string::String>,
             find_users: ::std::result::Result<super::Link, ::std::string::String>,
             jobs: ::std::result::Result<super::Link, ::std::string::String>,
+            message_read_receipt_summaries: ::std::result::Result<
+                super::Link,
+                ::std::string::String,
+            >,
             messages: ::std::result::Result<super::Link, ::std::string::String>,
             self_: ::std::result::Result<super::Link, ::std::string::String>,
             settings: ::std::result::Result<super::Link, ::std::string::String>,
@@ -6659,6 +7329,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     ),
                     find_users: Err("no value supplied for find_users".to_string()),
                     jobs: Err("no value supplied for jobs".to_string()),
+                    message_read_receipt_summaries: Err(
+                        "no value supplied for message_read_receipt_summaries"
+                            .to_string(),
+                    ),
                     messages: Err("no value supplied for messages".to_string()),
                     self_: Err("no value supplied for self_".to_string()),
                     settings: Err("no value supplied for settings".to_string()),
@@ -6754,6 +7428,20 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn message_read_receipt_summaries<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message_read_receipt_summaries = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for message_read_receipt_summaries: {e}"
+                        )
+                    });
+                self
+            }
             pub fn messages<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -6828,6 +7516,8 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     find_messages: value.find_messages?,
                     find_users: value.find_users?,
                     jobs: value.jobs?,
+                    message_read_receipt_summaries: value
+                        .message_read_receipt_summaries?,
                     messages: value.messages?,
                     self_: value.self_?,
                     settings: value.settings?,
@@ -6846,6 +7536,9 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     find_messages: Ok(value.find_messages),
                     find_users: Ok(value.find_users),
                     jobs: Ok(value.jobs),
+                    message_read_receipt_summaries: Ok(
+                        value.message_read_receipt_summaries,
+                    ),
                     messages: Ok(value.messages),
                     self_: Ok(value.self_),
                     settings: Ok(value.settings),
@@ -6972,6 +7665,113 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     links: Ok(value.links),
                     name: Ok(value.name),
                     properties: Ok(value.properties),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ApplicationSentSystemMessageNotificationData {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            message: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            relays: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::ApplicationSentSystemMessageNotificationDataType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ApplicationSentSystemMessageNotificationData {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    relays: Err("no value supplied for relays".to_string()),
+                    type_: Ok(
+                        super::defaults::application_sent_system_message_notification_data_type(),
+                    ),
+                }
+            }
+        }
+        impl ApplicationSentSystemMessageNotificationData {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn relays<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.relays = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for relays: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::ApplicationSentSystemMessageNotificationDataType,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ApplicationSentSystemMessageNotificationData>
+        for super::ApplicationSentSystemMessageNotificationData {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ApplicationSentSystemMessageNotificationData,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    message: value.message?,
+                    relays: value.relays?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ApplicationSentSystemMessageNotificationData>
+        for ApplicationSentSystemMessageNotificationData {
+            fn from(value: super::ApplicationSentSystemMessageNotificationData) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    message: Ok(value.message),
+                    relays: Ok(value.relays),
+                    type_: Ok(value.type_),
                 }
             }
         }
@@ -8124,6 +8924,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::string::String,
             >,
             participants: ::std::result::Result<super::Link, ::std::string::String>,
+            reported_messages: ::std::result::Result<super::Link, ::std::string::String>,
             self_: ::std::result::Result<super::Link, ::std::string::String>,
         }
         impl ::std::default::Default for ChannelLinks {
@@ -8137,6 +8938,9 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     messages: Err("no value supplied for messages".to_string()),
                     moderators: Ok(Default::default()),
                     participants: Err("no value supplied for participants".to_string()),
+                    reported_messages: Err(
+                        "no value supplied for reported_messages".to_string(),
+                    ),
                     self_: Err("no value supplied for self_".to_string()),
                 }
             }
@@ -8238,6 +9042,20 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn reported_messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.reported_messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for reported_messages: {e}"
+                        )
+                    });
+                self
+            }
             pub fn self_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -8265,6 +9083,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     messages: value.messages?,
                     moderators: value.moderators?,
                     participants: value.participants?,
+                    reported_messages: value.reported_messages?,
                     self_: value.self_?,
                 })
             }
@@ -8280,6 +9099,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     messages: Ok(value.messages),
                     moderators: Ok(value.moderators),
                     participants: Ok(value.participants),
+                    reported_messages: Ok(value.reported_messages),
                     self_: Ok(value.self_),
                 }
             }
@@ -9276,7 +10096,11 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             application: ::std::result::Result<super::Link, ::std::string::String>,
             channels: ::std::result::Result<super::Link, ::std::string::String>,
             display_picture: ::std::result::Result<super::Link, ::std::string::String>,
+            messages: ::std::result::Result<super::Link, ::std::string::String>,
+            notifications: ::std::result::Result<super::Link, ::std::string::String>,
             self_: ::std::result::Result<super::Link, ::std::string::String>,
+            unread_count: ::std::result::Result<super::Link, ::std::string::String>,
+            unread_messages: ::std::result::Result<super::Link, ::std::string::String>,
         }
         impl ::std::default::Default for ChatUserLinks {
             fn default() -> Self {
@@ -9286,7 +10110,15 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     display_picture: Err(
                         "no value supplied for display_picture".to_string(),
                     ),
+                    messages: Err("no value supplied for messages".to_string()),
+                    notifications: Err(
+                        "no value supplied for notifications".to_string(),
+                    ),
                     self_: Err("no value supplied for self_".to_string()),
+                    unread_count: Err("no value supplied for unread_count".to_string()),
+                    unread_messages: Err(
+                        "no value supplied for unread_messages".to_string(),
+                    ),
                 }
             }
         }
@@ -9329,6 +10161,30 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for messages: {e}")
+                    });
+                self
+            }
+            pub fn notifications<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.notifications = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for notifications: {e}")
+                    });
+                self
+            }
             pub fn self_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::Link>,
@@ -9338,6 +10194,32 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     .try_into()
                     .map_err(|e| {
                         format!("error converting supplied value for self_: {e}")
+                    });
+                self
+            }
+            pub fn unread_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.unread_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for unread_count: {e}")
+                    });
+                self
+            }
+            pub fn unread_messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.unread_messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for unread_messages: {e}"
+                        )
                     });
                 self
             }
@@ -9351,7 +10233,11 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     application: value.application?,
                     channels: value.channels?,
                     display_picture: value.display_picture?,
+                    messages: value.messages?,
+                    notifications: value.notifications?,
                     self_: value.self_?,
+                    unread_count: value.unread_count?,
+                    unread_messages: value.unread_messages?,
                 })
             }
         }
@@ -9361,7 +10247,271 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     application: Ok(value.application),
                     channels: Ok(value.channels),
                     display_picture: Ok(value.display_picture),
+                    messages: Ok(value.messages),
+                    notifications: Ok(value.notifications),
                     self_: Ok(value.self_),
+                    unread_count: Ok(value.unread_count),
+                    unread_messages: Ok(value.unread_messages),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatUserMentionedChannelNotificationData {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            mentioned_channel: ::std::result::Result<
+                crate::generated::wire::ChannelResource,
+                ::std::string::String,
+            >,
+            message: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            relays: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::ChatUserMentionedChannelNotificationDataType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserMentionedChannelNotificationData {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    mentioned_channel: Err(
+                        "no value supplied for mentioned_channel".to_string(),
+                    ),
+                    message: Err("no value supplied for message".to_string()),
+                    relays: Err("no value supplied for relays".to_string()),
+                    type_: Ok(
+                        super::defaults::chat_user_mentioned_channel_notification_data_type(),
+                    ),
+                }
+            }
+        }
+        impl ChatUserMentionedChannelNotificationData {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn mentioned_channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ChannelResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.mentioned_channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for mentioned_channel: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn relays<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.relays = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for relays: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::ChatUserMentionedChannelNotificationDataType,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserMentionedChannelNotificationData>
+        for super::ChatUserMentionedChannelNotificationData {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserMentionedChannelNotificationData,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    mentioned_channel: value.mentioned_channel?,
+                    message: value.message?,
+                    relays: value.relays?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserMentionedChannelNotificationData>
+        for ChatUserMentionedChannelNotificationData {
+            fn from(value: super::ChatUserMentionedChannelNotificationData) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    mentioned_channel: Ok(value.mentioned_channel),
+                    message: Ok(value.message),
+                    relays: Ok(value.relays),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatUserMentionedChatUserNotificationData {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            mentioned_user: ::std::result::Result<
+                super::ChatUserResource,
+                ::std::string::String,
+            >,
+            message: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            relays: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::ChatUserMentionedChatUserNotificationDataType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserMentionedChatUserNotificationData {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    mentioned_user: Err(
+                        "no value supplied for mentioned_user".to_string(),
+                    ),
+                    message: Err("no value supplied for message".to_string()),
+                    relays: Err("no value supplied for relays".to_string()),
+                    type_: Ok(
+                        super::defaults::chat_user_mentioned_chat_user_notification_data_type(),
+                    ),
+                }
+            }
+        }
+        impl ChatUserMentionedChatUserNotificationData {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn mentioned_user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.mentioned_user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for mentioned_user: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn relays<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.relays = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for relays: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::ChatUserMentionedChatUserNotificationDataType,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserMentionedChatUserNotificationData>
+        for super::ChatUserMentionedChatUserNotificationData {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserMentionedChatUserNotificationData,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    mentioned_user: value.mentioned_user?,
+                    message: value.message?,
+                    relays: value.relays?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserMentionedChatUserNotificationData>
+        for ChatUserMentionedChatUserNotificationData {
+            fn from(value: super::ChatUserMentionedChatUserNotificationData) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    mentioned_user: Ok(value.mentioned_user),
+                    message: Ok(value.message),
+                    relays: Ok(value.relays),
+                    type_: Ok(value.type_),
                 }
             }
         }
@@ -9863,6 +11013,136 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             }
         }
         #[derive(Clone, Debug)]
+        pub struct ChatUserRepliedToChatUserMessageNotificationData {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            message: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            parent: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            relays: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::ChatUserRepliedToChatUserMessageNotificationDataType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default
+        for ChatUserRepliedToChatUserMessageNotificationData {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    parent: Err("no value supplied for parent".to_string()),
+                    relays: Err("no value supplied for relays".to_string()),
+                    type_: Ok(
+                        super::defaults::chat_user_replied_to_chat_user_message_notification_data_type(),
+                    ),
+                }
+            }
+        }
+        impl ChatUserRepliedToChatUserMessageNotificationData {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn parent<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.parent = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for parent: {e}")
+                    });
+                self
+            }
+            pub fn relays<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.relays = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for relays: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::ChatUserRepliedToChatUserMessageNotificationDataType,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserRepliedToChatUserMessageNotificationData>
+        for super::ChatUserRepliedToChatUserMessageNotificationData {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserRepliedToChatUserMessageNotificationData,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    message: value.message?,
+                    parent: value.parent?,
+                    relays: value.relays?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<
+            super::ChatUserRepliedToChatUserMessageNotificationData,
+        > for ChatUserRepliedToChatUserMessageNotificationData {
+            fn from(
+                value: super::ChatUserRepliedToChatUserMessageNotificationData,
+            ) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    message: Ok(value.message),
+                    parent: Ok(value.parent),
+                    relays: Ok(value.relays),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct ChatUserResource {
             display_name: ::std::result::Result<
                 ::std::string::String,
@@ -10042,6 +11322,113 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     name: Ok(value.name),
                     presence: Ok(value.presence),
                     properties: Ok(value.properties),
+                    type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct ChatUserSentChatUserMessageNotificationData {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            message: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            relays: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+            type_: ::std::result::Result<
+                super::ChatUserSentChatUserMessageNotificationDataType,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for ChatUserSentChatUserMessageNotificationData {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    relays: Err("no value supplied for relays".to_string()),
+                    type_: Ok(
+                        super::defaults::chat_user_sent_chat_user_message_notification_data_type(),
+                    ),
+                }
+            }
+        }
+        impl ChatUserSentChatUserMessageNotificationData {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn relays<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.relays = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for relays: {e}")
+                    });
+                self
+            }
+            pub fn type_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::ChatUserSentChatUserMessageNotificationDataType,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.type_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for type_: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<ChatUserSentChatUserMessageNotificationData>
+        for super::ChatUserSentChatUserMessageNotificationData {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: ChatUserSentChatUserMessageNotificationData,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    message: value.message?,
+                    relays: value.relays?,
+                    type_: value.type_?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::ChatUserSentChatUserMessageNotificationData>
+        for ChatUserSentChatUserMessageNotificationData {
+            fn from(value: super::ChatUserSentChatUserMessageNotificationData) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    message: Ok(value.message),
+                    relays: Ok(value.relays),
                     type_: Ok(value.type_),
                 }
             }
@@ -10389,6 +11776,158 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     state: Ok(value.state),
                     user: Ok(value.user),
                     user_agent: Ok(value.user_agent),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CountLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            self_: ::std::result::Result<super::Link, ::std::string::String>,
+            unread_messages: ::std::result::Result<super::Link, ::std::string::String>,
+            user: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for CountLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    self_: Err("no value supplied for self_".to_string()),
+                    unread_messages: Err(
+                        "no value supplied for unread_messages".to_string(),
+                    ),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl CountLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn self_<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.self_ = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for self_: {e}")
+                    });
+                self
+            }
+            pub fn unread_messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.unread_messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!(
+                            "error converting supplied value for unread_messages: {e}"
+                        )
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CountLinks> for super::CountLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CountLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    self_: value.self_?,
+                    unread_messages: value.unread_messages?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CountLinks> for CountLinks {
+            fn from(value: super::CountLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    self_: Ok(value.self_),
+                    unread_messages: Ok(value.unread_messages),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CountResource {
+            count: ::std::result::Result<i64, ::std::string::String>,
+            links: ::std::result::Result<super::CountLinks, ::std::string::String>,
+        }
+        impl ::std::default::Default for CountResource {
+            fn default() -> Self {
+                Self {
+                    count: Err("no value supplied for count".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                }
+            }
+        }
+        impl CountResource {
+            pub fn count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for count: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::CountLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CountResource> for super::CountResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CountResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    count: value.count?,
+                    links: value.links?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CountResource> for CountResource {
+            fn from(value: super::CountResource) -> Self {
+                Self {
+                    count: Ok(value.count),
+                    links: Ok(value.links),
                 }
             }
         }
@@ -11783,6 +13322,137 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             }
         }
         #[derive(Clone, Debug)]
+        pub struct CursorPagedModelNotificationResource {
+            embedded: ::std::result::Result<
+                super::CursorPagedModelNotificationResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::CursorPageLinks, ::std::string::String>,
+            page: ::std::result::Result<
+                super::CursorPageMetadata,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for CursorPagedModelNotificationResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl CursorPagedModelNotificationResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::CursorPagedModelNotificationResourceEmbedded,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::CursorPageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::CursorPageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CursorPagedModelNotificationResource>
+        for super::CursorPagedModelNotificationResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CursorPagedModelNotificationResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CursorPagedModelNotificationResource>
+        for CursorPagedModelNotificationResource {
+            fn from(value: super::CursorPagedModelNotificationResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct CursorPagedModelNotificationResourceEmbedded {
+            notifications: ::std::result::Result<
+                ::std::vec::Vec<super::NotificationResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for CursorPagedModelNotificationResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    notifications: Err("no value supplied for notifications".to_string()),
+                }
+            }
+        }
+        impl CursorPagedModelNotificationResourceEmbedded {
+            pub fn notifications<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::vec::Vec<super::NotificationResource>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.notifications = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for notifications: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<CursorPagedModelNotificationResourceEmbedded>
+        for super::CursorPagedModelNotificationResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: CursorPagedModelNotificationResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    notifications: value.notifications?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::CursorPagedModelNotificationResourceEmbedded>
+        for CursorPagedModelNotificationResourceEmbedded {
+            fn from(value: super::CursorPagedModelNotificationResourceEmbedded) -> Self {
+                Self {
+                    notifications: Ok(value.notifications),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
         pub struct DeletedResource {
             id: ::std::result::Result<i64, ::std::string::String>,
         }
@@ -12151,6 +13821,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::FileChatUserMessagePropertiesType,
                 ::std::string::String,
@@ -12172,6 +13846,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                     type_: Ok(super::defaults::file_chat_user_message_properties_type()),
                     user: Err("no value supplied for user".to_string()),
                 }
@@ -12286,6 +13961,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::FileChatUserMessagePropertiesType>,
@@ -12327,6 +14014,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                     type_: value.type_?,
                     user: value.user?,
                 })
@@ -12345,6 +14033,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                     type_: Ok(value.type_),
                     user: Ok(value.user),
                 }
@@ -12371,6 +14060,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::FileChatUserMessageResourceType,
                 ::std::string::String,
@@ -12393,6 +14086,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                     type_: Ok(super::defaults::file_chat_user_message_resource_type()),
                     user: Err("no value supplied for user".to_string()),
                 }
@@ -12519,6 +14213,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::FileChatUserMessageResourceType>,
@@ -12561,6 +14267,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                     type_: value.type_?,
                     user: value.user?,
                 })
@@ -12580,6 +14287,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                     type_: Ok(value.type_),
                     user: Ok(value.user),
                 }
@@ -12931,6 +14639,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::FileSystemMessagePropertiesType,
                 ::std::string::String,
@@ -12948,6 +14660,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                     type_: Ok(super::defaults::file_system_message_properties_type()),
                 }
             }
@@ -13061,6 +14774,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::FileSystemMessagePropertiesType>,
@@ -13090,6 +14815,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                     type_: value.type_?,
                 })
             }
@@ -13107,6 +14833,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                     type_: Ok(value.type_),
                 }
             }
@@ -13132,6 +14859,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::FileSystemMessageResourceType,
                 ::std::string::String,
@@ -13150,6 +14881,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                     type_: Ok(super::defaults::file_system_message_resource_type()),
                 }
             }
@@ -13275,6 +15007,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::FileSystemMessageResourceType>,
@@ -13305,6 +15049,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                     type_: value.type_?,
                 })
             }
@@ -13323,6 +15068,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                     type_: Ok(value.type_),
                 }
             }
@@ -14025,6 +15771,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
         }
         impl ::std::default::Default for MessageBase {
             fn default() -> Self {
@@ -14038,6 +15788,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                 }
             }
         }
@@ -14150,6 +15901,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
         }
         impl ::std::convert::TryFrom<MessageBase> for super::MessageBase {
             type Error = super::error::ConversionError;
@@ -14166,6 +15929,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                 })
             }
         }
@@ -14181,6 +15945,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                 }
             }
         }
@@ -15022,6 +16787,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
         }
         impl ::std::default::Default for MessagePropertiesBase {
             fn default() -> Self {
@@ -15034,6 +16803,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                 }
             }
         }
@@ -15134,6 +16904,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
         }
         impl ::std::convert::TryFrom<MessagePropertiesBase>
         for super::MessagePropertiesBase {
@@ -15150,6 +16932,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                 })
             }
         }
@@ -15165,6 +16948,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                 }
             }
         }
@@ -15387,6 +17171,183 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             fn from(value: super::MessageReadReceiptResource) -> Self {
                 Self {
                     created_time: Ok(value.created_time),
+                    links: Ok(value.links),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageReadReceiptSummaryLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            channel: ::std::result::Result<super::Link, ::std::string::String>,
+            user: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for MessageReadReceiptSummaryLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    channel: Err("no value supplied for channel".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl MessageReadReceiptSummaryLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageReadReceiptSummaryLinks>
+        for super::MessageReadReceiptSummaryLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageReadReceiptSummaryLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    channel: value.channel?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageReadReceiptSummaryLinks>
+        for MessageReadReceiptSummaryLinks {
+            fn from(value: super::MessageReadReceiptSummaryLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    channel: Ok(value.channel),
+                    user: Ok(value.user),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct MessageReadReceiptSummaryResource {
+            channel: ::std::result::Result<
+                crate::generated::wire::ChannelResource,
+                ::std::string::String,
+            >,
+            count: ::std::result::Result<i64, ::std::string::String>,
+            links: ::std::result::Result<
+                super::MessageReadReceiptSummaryLinks,
+                ::std::string::String,
+            >,
+            user: ::std::result::Result<
+                super::ChatUserProperties,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for MessageReadReceiptSummaryResource {
+            fn default() -> Self {
+                Self {
+                    channel: Err("no value supplied for channel".to_string()),
+                    count: Err("no value supplied for count".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    user: Err("no value supplied for user".to_string()),
+                }
+            }
+        }
+        impl MessageReadReceiptSummaryResource {
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ChannelResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for count: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::MessageReadReceiptSummaryLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn user<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::ChatUserProperties>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.user = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for user: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<MessageReadReceiptSummaryResource>
+        for super::MessageReadReceiptSummaryResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: MessageReadReceiptSummaryResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel: value.channel?,
+                    count: value.count?,
+                    links: value.links?,
+                    user: value.user?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::MessageReadReceiptSummaryResource>
+        for MessageReadReceiptSummaryResource {
+            fn from(value: super::MessageReadReceiptSummaryResource) -> Self {
+                Self {
+                    channel: Ok(value.channel),
+                    count: Ok(value.count),
                     links: Ok(value.links),
                     user: Ok(value.user),
                 }
@@ -15704,6 +17665,360 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     created_time: Ok(value.created_time),
                     id: Ok(value.id),
                     type_: Ok(value.type_),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct NotificationDataBase {
+            channel_id: ::std::result::Result<i64, ::std::string::String>,
+            message: ::std::result::Result<
+                crate::generated::wire::MessageResource,
+                ::std::string::String,
+            >,
+            relays: ::std::result::Result<
+                ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for NotificationDataBase {
+            fn default() -> Self {
+                Self {
+                    channel_id: Err("no value supplied for channel_id".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    relays: Err("no value supplied for relays".to_string()),
+                }
+            }
+        }
+        impl NotificationDataBase {
+            pub fn channel_id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel_id = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel_id: {e}")
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::MessageResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn relays<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.relays = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for relays: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<NotificationDataBase>
+        for super::NotificationDataBase {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: NotificationDataBase,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    channel_id: value.channel_id?,
+                    message: value.message?,
+                    relays: value.relays?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::NotificationDataBase> for NotificationDataBase {
+            fn from(value: super::NotificationDataBase) -> Self {
+                Self {
+                    channel_id: Ok(value.channel_id),
+                    message: Ok(value.message),
+                    relays: Ok(value.relays),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct NotificationLinks {
+            application: ::std::result::Result<super::Link, ::std::string::String>,
+            channel: ::std::result::Result<super::Link, ::std::string::String>,
+            message: ::std::result::Result<super::Link, ::std::string::String>,
+            recipient: ::std::result::Result<super::Link, ::std::string::String>,
+        }
+        impl ::std::default::Default for NotificationLinks {
+            fn default() -> Self {
+                Self {
+                    application: Err("no value supplied for application".to_string()),
+                    channel: Err("no value supplied for channel".to_string()),
+                    message: Err("no value supplied for message".to_string()),
+                    recipient: Err("no value supplied for recipient".to_string()),
+                }
+            }
+        }
+        impl NotificationLinks {
+            pub fn application<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.application = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for application: {e}")
+                    });
+                self
+            }
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn message<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.message = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for message: {e}")
+                    });
+                self
+            }
+            pub fn recipient<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::Link>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.recipient = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for recipient: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<NotificationLinks> for super::NotificationLinks {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: NotificationLinks,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    application: value.application?,
+                    channel: value.channel?,
+                    message: value.message?,
+                    recipient: value.recipient?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::NotificationLinks> for NotificationLinks {
+            fn from(value: super::NotificationLinks) -> Self {
+                Self {
+                    application: Ok(value.application),
+                    channel: Ok(value.channel),
+                    message: Ok(value.message),
+                    recipient: Ok(value.recipient),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct NotificationResource {
+            body: ::std::result::Result<::std::string::String, ::std::string::String>,
+            channel: ::std::result::Result<
+                crate::generated::wire::ChannelResource,
+                ::std::string::String,
+            >,
+            created_time: ::std::result::Result<crate::Timestamp, ::std::string::String>,
+            data: ::std::result::Result<
+                crate::generated::wire::NotificationData,
+                ::std::string::String,
+            >,
+            id: ::std::result::Result<i64, ::std::string::String>,
+            links: ::std::result::Result<
+                super::NotificationLinks,
+                ::std::string::String,
+            >,
+            muted: ::std::result::Result<bool, ::std::string::String>,
+            read_time: ::std::result::Result<
+                ::std::option::Option<crate::Timestamp>,
+                ::std::string::String,
+            >,
+            title: ::std::result::Result<::std::string::String, ::std::string::String>,
+        }
+        impl ::std::default::Default for NotificationResource {
+            fn default() -> Self {
+                Self {
+                    body: Err("no value supplied for body".to_string()),
+                    channel: Err("no value supplied for channel".to_string()),
+                    created_time: Err("no value supplied for created_time".to_string()),
+                    data: Err("no value supplied for data".to_string()),
+                    id: Err("no value supplied for id".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    muted: Err("no value supplied for muted".to_string()),
+                    read_time: Ok(Default::default()),
+                    title: Err("no value supplied for title".to_string()),
+                }
+            }
+        }
+        impl NotificationResource {
+            pub fn body<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.body = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for body: {e}")
+                    });
+                self
+            }
+            pub fn channel<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::ChannelResource>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.channel = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for channel: {e}")
+                    });
+                self
+            }
+            pub fn created_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::Timestamp>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.created_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for created_time: {e}")
+                    });
+                self
+            }
+            pub fn data<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<crate::generated::wire::NotificationData>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.data = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for data: {e}")
+                    });
+                self
+            }
+            pub fn id<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<i64>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.id = value
+                    .try_into()
+                    .map_err(|e| format!("error converting supplied value for id: {e}"));
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::NotificationLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn muted<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<bool>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.muted = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for muted: {e}")
+                    });
+                self
+            }
+            pub fn read_time<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<crate::Timestamp>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.read_time = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for read_time: {e}")
+                    });
+                self
+            }
+            pub fn title<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::string::String>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.title = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for title: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<NotificationResource>
+        for super::NotificationResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: NotificationResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    body: value.body?,
+                    channel: value.channel?,
+                    created_time: value.created_time?,
+                    data: value.data?,
+                    id: value.id?,
+                    links: value.links?,
+                    muted: value.muted?,
+                    read_time: value.read_time?,
+                    title: value.title?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::NotificationResource> for NotificationResource {
+            fn from(value: super::NotificationResource) -> Self {
+                Self {
+                    body: Ok(value.body),
+                    channel: Ok(value.channel),
+                    created_time: Ok(value.created_time),
+                    data: Ok(value.data),
+                    id: Ok(value.id),
+                    links: Ok(value.links),
+                    muted: Ok(value.muted),
+                    read_time: Ok(value.read_time),
+                    title: Ok(value.title),
                 }
             }
         }
@@ -17113,6 +19428,266 @@ the user and `<#name>` the channel of that name, if there was one when the text 
             fn from(value: super::PagedModelMessageReadReceiptResourceEmbedded) -> Self {
                 Self {
                     receipts: Ok(value.receipts),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelMessageReadReceiptSummaryResource {
+            embedded: ::std::result::Result<
+                super::PagedModelMessageReadReceiptSummaryResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::PageLinks, ::std::string::String>,
+            page: ::std::result::Result<super::PageMetadata, ::std::string::String>,
+        }
+        impl ::std::default::Default for PagedModelMessageReadReceiptSummaryResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl PagedModelMessageReadReceiptSummaryResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    super::PagedModelMessageReadReceiptSummaryResourceEmbedded,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelMessageReadReceiptSummaryResource>
+        for super::PagedModelMessageReadReceiptSummaryResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelMessageReadReceiptSummaryResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelMessageReadReceiptSummaryResource>
+        for PagedModelMessageReadReceiptSummaryResource {
+            fn from(value: super::PagedModelMessageReadReceiptSummaryResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelMessageReadReceiptSummaryResourceEmbedded {
+            summaries: ::std::result::Result<
+                ::std::vec::Vec<super::MessageReadReceiptSummaryResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default
+        for PagedModelMessageReadReceiptSummaryResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    summaries: Err("no value supplied for summaries".to_string()),
+                }
+            }
+        }
+        impl PagedModelMessageReadReceiptSummaryResourceEmbedded {
+            pub fn summaries<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<super::MessageReadReceiptSummaryResource>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.summaries = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for summaries: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelMessageReadReceiptSummaryResourceEmbedded>
+        for super::PagedModelMessageReadReceiptSummaryResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelMessageReadReceiptSummaryResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    summaries: value.summaries?,
+                })
+            }
+        }
+        impl ::std::convert::From<
+            super::PagedModelMessageReadReceiptSummaryResourceEmbedded,
+        > for PagedModelMessageReadReceiptSummaryResourceEmbedded {
+            fn from(
+                value: super::PagedModelMessageReadReceiptSummaryResourceEmbedded,
+            ) -> Self {
+                Self {
+                    summaries: Ok(value.summaries),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelMessageResource {
+            embedded: ::std::result::Result<
+                super::PagedModelMessageResourceEmbedded,
+                ::std::string::String,
+            >,
+            links: ::std::result::Result<super::PageLinks, ::std::string::String>,
+            page: ::std::result::Result<super::PageMetadata, ::std::string::String>,
+        }
+        impl ::std::default::Default for PagedModelMessageResource {
+            fn default() -> Self {
+                Self {
+                    embedded: Err("no value supplied for embedded".to_string()),
+                    links: Err("no value supplied for links".to_string()),
+                    page: Err("no value supplied for page".to_string()),
+                }
+            }
+        }
+        impl PagedModelMessageResource {
+            pub fn embedded<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PagedModelMessageResourceEmbedded>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.embedded = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for embedded: {e}")
+                    });
+                self
+            }
+            pub fn links<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageLinks>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.links = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for links: {e}")
+                    });
+                self
+            }
+            pub fn page<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<super::PageMetadata>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.page = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for page: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelMessageResource>
+        for super::PagedModelMessageResource {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelMessageResource,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self {
+                    embedded: value.embedded?,
+                    links: value.links?,
+                    page: value.page?,
+                })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelMessageResource>
+        for PagedModelMessageResource {
+            fn from(value: super::PagedModelMessageResource) -> Self {
+                Self {
+                    embedded: Ok(value.embedded),
+                    links: Ok(value.links),
+                    page: Ok(value.page),
+                }
+            }
+        }
+        #[derive(Clone, Debug)]
+        pub struct PagedModelMessageResourceEmbedded {
+            messages: ::std::result::Result<
+                ::std::vec::Vec<crate::generated::wire::MessageResource>,
+                ::std::string::String,
+            >,
+        }
+        impl ::std::default::Default for PagedModelMessageResourceEmbedded {
+            fn default() -> Self {
+                Self {
+                    messages: Err("no value supplied for messages".to_string()),
+                }
+            }
+        }
+        impl PagedModelMessageResourceEmbedded {
+            pub fn messages<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<
+                    ::std::vec::Vec<crate::generated::wire::MessageResource>,
+                >,
+                T::Error: ::std::fmt::Display,
+            {
+                self.messages = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for messages: {e}")
+                    });
+                self
+            }
+        }
+        impl ::std::convert::TryFrom<PagedModelMessageResourceEmbedded>
+        for super::PagedModelMessageResourceEmbedded {
+            type Error = super::error::ConversionError;
+            fn try_from(
+                value: PagedModelMessageResourceEmbedded,
+            ) -> ::std::result::Result<Self, super::error::ConversionError> {
+                Ok(Self { messages: value.messages? })
+            }
+        }
+        impl ::std::convert::From<super::PagedModelMessageResourceEmbedded>
+        for PagedModelMessageResourceEmbedded {
+            fn from(value: super::PagedModelMessageResourceEmbedded) -> Self {
+                Self {
+                    messages: Ok(value.messages),
                 }
             }
         }
@@ -18858,6 +21433,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::TextChatUserMessagePropertiesType,
                 ::std::string::String,
@@ -18881,6 +21460,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                     type_: Ok(super::defaults::text_chat_user_message_properties_type()),
                     user: Err("no value supplied for user".to_string()),
                 }
@@ -19023,6 +21603,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::TextChatUserMessagePropertiesType>,
@@ -19066,6 +21658,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                     type_: value.type_?,
                     user: value.user?,
                 })
@@ -19086,6 +21679,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                     type_: Ok(value.type_),
                     user: Ok(value.user),
                 }
@@ -19120,6 +21714,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::TextChatUserMessageResourceType,
                 ::std::string::String,
@@ -19144,6 +21742,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                     type_: Ok(super::defaults::text_chat_user_message_resource_type()),
                     user: Err("no value supplied for user".to_string()),
                 }
@@ -19298,6 +21897,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::TextChatUserMessageResourceType>,
@@ -19342,6 +21953,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                     type_: value.type_?,
                     user: value.user?,
                 })
@@ -19363,6 +21975,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                     type_: Ok(value.type_),
                     user: Ok(value.user),
                 }
@@ -19551,6 +22164,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::TextSystemMessagePropertiesType,
                 ::std::string::String,
@@ -19570,6 +22187,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                     type_: Ok(super::defaults::text_system_message_properties_type()),
                 }
             }
@@ -19711,6 +22329,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::TextSystemMessagePropertiesType>,
@@ -19742,6 +22372,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                     type_: value.type_?,
                 })
             }
@@ -19761,6 +22392,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                     type_: Ok(value.type_),
                 }
             }
@@ -19794,6 +22426,10 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                 ::std::option::Option<i64>,
                 ::std::string::String,
             >,
+            report_count: ::std::result::Result<
+                ::std::option::Option<i64>,
+                ::std::string::String,
+            >,
             type_: ::std::result::Result<
                 super::TextSystemMessageResourceType,
                 ::std::string::String,
@@ -19814,6 +22450,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Err("no value supplied for nested_level".to_string()),
                     properties: Err("no value supplied for properties".to_string()),
                     replies_count: Ok(Default::default()),
+                    report_count: Ok(Default::default()),
                     type_: Ok(super::defaults::text_system_message_resource_type()),
                 }
             }
@@ -19967,6 +22604,18 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     });
                 self
             }
+            pub fn report_count<T>(mut self, value: T) -> Self
+            where
+                T: ::std::convert::TryInto<::std::option::Option<i64>>,
+                T::Error: ::std::fmt::Display,
+            {
+                self.report_count = value
+                    .try_into()
+                    .map_err(|e| {
+                        format!("error converting supplied value for report_count: {e}")
+                    });
+                self
+            }
             pub fn type_<T>(mut self, value: T) -> Self
             where
                 T: ::std::convert::TryInto<super::TextSystemMessageResourceType>,
@@ -19999,6 +22648,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: value.nested_level?,
                     properties: value.properties?,
                     replies_count: value.replies_count?,
+                    report_count: value.report_count?,
                     type_: value.type_?,
                 })
             }
@@ -20019,6 +22669,7 @@ the user and `<#name>` the channel of that name, if there was one when the text 
                     nested_level: Ok(value.nested_level),
                     properties: Ok(value.properties),
                     replies_count: Ok(value.replies_count),
+                    report_count: Ok(value.report_count),
                     type_: Ok(value.type_),
                 }
             }
@@ -20474,6 +23125,9 @@ the user and `<#name>` the channel of that name, if there was one when the text 
     }
     /// Generation of default values for serde.
     pub mod defaults {
+        pub(super) fn application_sent_system_message_notification_data_type() -> super::ApplicationSentSystemMessageNotificationDataType {
+            super::ApplicationSentSystemMessageNotificationDataType::SystemSentMessage
+        }
         pub(super) fn channel_created_event_type() -> super::ChannelCreatedEventType {
             super::ChannelCreatedEventType::ChannelCreated
         }
@@ -20489,8 +23143,20 @@ the user and `<#name>` the channel of that name, if there was one when the text 
         pub(super) fn channel_updated_event_type() -> super::ChannelUpdatedEventType {
             super::ChannelUpdatedEventType::ChannelUpdated
         }
+        pub(super) fn chat_user_mentioned_channel_notification_data_type() -> super::ChatUserMentionedChannelNotificationDataType {
+            super::ChatUserMentionedChannelNotificationDataType::UserMentionedChannel
+        }
+        pub(super) fn chat_user_mentioned_chat_user_notification_data_type() -> super::ChatUserMentionedChatUserNotificationDataType {
+            super::ChatUserMentionedChatUserNotificationDataType::UserMentionedUser
+        }
         pub(super) fn chat_user_message_mention_properties_type() -> super::ChatUserMessageMentionPropertiesType {
             super::ChatUserMessageMentionPropertiesType::User
+        }
+        pub(super) fn chat_user_replied_to_chat_user_message_notification_data_type() -> super::ChatUserRepliedToChatUserMessageNotificationDataType {
+            super::ChatUserRepliedToChatUserMessageNotificationDataType::UserRepliedToMessage
+        }
+        pub(super) fn chat_user_sent_chat_user_message_notification_data_type() -> super::ChatUserSentChatUserMessageNotificationDataType {
+            super::ChatUserSentChatUserMessageNotificationDataType::UserSentMessage
         }
         pub(super) fn create_direct_channel_resource_type() -> super::CreateDirectChannelResourceType {
             super::CreateDirectChannelResourceType::Direct
@@ -20662,8 +23328,8 @@ is served once more with the names of JSON properties in snake_case (`display_na
 JSON may be called `application/vnd.chatkitty+json` there. Parameters keep their names.
 
 **Pages.** Users and channels come in numbered pages: `page` counts from 0, `size` is 25 unless stated and at most
-100. Messages come newest first in pages found by cursor: follow the `next` and `prev` links and treat the cursors
-in them as opaque.
+100. Messages and notifications come newest first in pages found by cursor: follow the `next` and `prev` links and
+treat the cursors in them as opaque.
 
 **Errors.** A request that cannot be served answers `error`, `message` and `timestamp`; a request that is not valid
 adds `errors`, one entry for each fault. A missing, expired or insufficient token answers `error` and
@@ -20783,6 +23449,29 @@ let response = client.retrieve_authenticated_application()
     ) -> builder::RetrieveAuthenticatedApplication<'_> {
         builder::RetrieveAuthenticatedApplication::new(self)
     }
+    /**Retrieve the read receipt summaries of the application
+
+Answers a page with an entry for each member of each channel: how many messages of the channel this user has not read.
+They come in the order of the channels' IDs, and within a channel of the users' IDs.
+
+
+Sends a `GET` request to `/v1/application/message-read-receipt-summaries`
+
+Arguments:
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+```ignore
+let response = client.retrieve_application_message_read_receipt_summaries()
+    .page(page)
+    .size(size)
+    .send()
+    .await;
+```*/
+    pub fn retrieve_application_message_read_receipt_summaries(
+        &self,
+    ) -> builder::RetrieveApplicationMessageReadReceiptSummaries<'_> {
+        builder::RetrieveApplicationMessageReadReceiptSummaries::new(self)
+    }
     /**Retrieve the settings of the application
 
 Answers which features the application has switched on.
@@ -20899,6 +23588,8 @@ turn, and anything else with an equal value.
 - `sort`: The property to sort by, with `,asc` (the default) or `,desc` after it. Repeat the parameter for further
 properties, which order what is equal so far.
 
+- `unread`: Only users with messages that they have not read (true), or only those who have read everything (false).
+
 ```ignore
 let response = client.list_users()
     .name(name)
@@ -20906,6 +23597,7 @@ let response = client.list_users()
     .properties(properties)
     .size(size)
     .sort(sort)
+    .unread(unread)
     .send()
     .await;
 ```*/
@@ -21051,6 +23743,92 @@ let response = client.list_user_channels()
 ```*/
     pub fn list_user_channels(&self) -> builder::ListUserChannels<'_> {
         builder::ListUserChannels::new(self)
+    }
+    /**List the messages of a user
+
+Answers the messages that this user has sent, in all channels, newest first. With `unread=true` it answers what this
+user has not read instead: the messages of others, users and application alike, in the channels that the user is a
+member of, for which the user has no read receipt.
+
+
+Sends a `GET` request to `/v1/users/{id}/messages`
+
+Arguments:
+- `id`: The ID of the user.
+- `next`: A cursor, as a link of another page has it; `relation=NEXT` needs it.
+- `relation`: How the page lies to the cursors, as a link of another page has it.
+- `size`: How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
+- `start`: A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
+the newest item.
+
+- `unread`: What the user has not read (true), or what the user has sent (false, the default).
+```ignore
+let response = client.list_user_messages()
+    .id(id)
+    .next(next)
+    .relation(relation)
+    .size(size)
+    .start(start)
+    .unread(unread)
+    .send()
+    .await;
+```*/
+    pub fn list_user_messages(&self) -> builder::ListUserMessages<'_> {
+        builder::ListUserMessages::new(self)
+    }
+    /**Count the unread messages of a user
+
+Answers how many messages this user has not read: those of others, users and application alike, in the channels that
+the user is a member of, for which the user has no read receipt.
+
+
+Sends a `GET` request to `/v1/users/{id}/messages/unread/count`
+
+Arguments:
+- `id`: The ID of the user.
+```ignore
+let response = client.count_user_unread_messages()
+    .id(id)
+    .send()
+    .await;
+```*/
+    pub fn count_user_unread_messages(&self) -> builder::CountUserUnreadMessages<'_> {
+        builder::CountUserUnreadMessages::new(self)
+    }
+    /**List the notifications of a user
+
+Answers what this user was told of, newest first. A user is told of a message when somebody else sends it in a channel
+that the user is a member of, unless the user is in that channel at the moment, with an active chat session. Of a
+message in a PUBLIC channel a user is also told without being a member, if it mentions the user or a channel that the
+user is a member of.
+
+There is one notification for a message, and `data.type` says what comes first of: a mention of the user, a mention of
+a channel of the user, a reply to the user, and any other message. It goes with the message, and with the membership
+that it came by.
+
+
+Sends a `GET` request to `/v1/users/{id}/notifications`
+
+Arguments:
+- `id`: The ID of the user.
+- `next`: A cursor, as a link of another page has it; `relation=NEXT` needs it.
+- `relation`: How the page lies to the cursors, as a link of another page has it.
+- `size`: How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
+- `start`: A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
+the newest item.
+
+```ignore
+let response = client.list_user_notifications()
+    .id(id)
+    .next(next)
+    .relation(relation)
+    .size(size)
+    .start(start)
+    .send()
+    .await;
+```*/
+    pub fn list_user_notifications(&self) -> builder::ListUserNotifications<'_> {
+        builder::ListUserNotifications::new(self)
     }
     /**Retrieve a secret of a user
 
@@ -21429,9 +24207,9 @@ accents do not matter. A word matches as a whole; with `*` behind it, it matches
 Signs stand between words: `a.b` matches `a` with `b` right behind it.
 
 - `relation`: How the page lies to the cursors, as a link of another page has it.
-- `size`: How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
+- `size`: How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
 - `start`: A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
-the newest message.
+the newest item.
 
 - `username`: Only what the user with exactly this name has sent.
 ```ignore
@@ -21568,6 +24346,33 @@ let response = client.list_channel_participants()
     pub fn list_channel_participants(&self) -> builder::ListChannelParticipants<'_> {
         builder::ListChannelParticipants::new(self)
     }
+    /**List the reported messages of a channel
+
+Answers a page of the messages of the channel that users have reported, the oldest first unless `sort` says otherwise.
+`reportCount` of a message says how many users did.
+
+
+Sends a `GET` request to `/v1/channels/{id}/reported-messages`
+
+Arguments:
+- `id`: The ID of the channel.
+- `page`: Which page to answer, counted from 0.
+- `size`: How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+- `sort`: The order, `id` or `createdTime`, which are one here, with `,asc` (the default) or `,desc` after it.
+```ignore
+let response = client.list_channel_reported_messages()
+    .id(id)
+    .page(page)
+    .size(size)
+    .sort(sort)
+    .send()
+    .await;
+```*/
+    pub fn list_channel_reported_messages(
+        &self,
+    ) -> builder::ListChannelReportedMessages<'_> {
+        builder::ListChannelReportedMessages::new(self)
+    }
     /**List chat sessions
 
 Answers a page of the times that users were in channels, each within a user session, in the order of their IDs unless
@@ -21608,9 +24413,9 @@ accents do not matter. A word matches as a whole; with `*` behind it, it matches
 Signs stand between words: `a.b` matches `a` with `b` right behind it.
 
 - `relation`: How the page lies to the cursors, as a link of another page has it.
-- `size`: How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
+- `size`: How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
 - `start`: A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
-the newest message.
+the newest item.
 
 - `username`: Only what the user with exactly this name has sent.
 ```ignore
@@ -21797,9 +24602,9 @@ Arguments:
 - `id`: The ID of the thread.
 - `next`: A cursor, as a link of another page has it; `relation=NEXT` needs it.
 - `relation`: How the page lies to the cursors, as a link of another page has it.
-- `size`: How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
+- `size`: How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
 - `start`: A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
-the newest message.
+the newest item.
 
 ```ignore
 let response = client.list_thread_messages()
@@ -22374,6 +25179,103 @@ pub mod builder {
             }
         }
     }
+    /**Builder for [`Client::retrieve_application_message_read_receipt_summaries`]
+
+[`Client::retrieve_application_message_read_receipt_summaries`]: super::Client::retrieve_application_message_read_receipt_summaries*/
+    #[derive(Debug, Clone)]
+    pub struct RetrieveApplicationMessageReadReceiptSummaries<'a> {
+        client: &'a super::Client,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+    }
+    impl<'a> RetrieveApplicationMessageReadReceiptSummaries<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                page: Ok(None),
+                size: Ok(None),
+            }
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/application/message-read-receipt-summaries`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelMessageReadReceiptSummaryResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, page, size } = self;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/application/message-read-receipt-summaries", client.baseurl,
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "retrieve_application_message_read_receipt_summaries",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
     /**Builder for [`Client::retrieve_authenticated_application_settings`]
 
 [`Client::retrieve_authenticated_application_settings`]: super::Client::retrieve_authenticated_application_settings*/
@@ -22846,6 +25748,7 @@ pub mod builder {
         properties: Result<Option<::std::string::String>, String>,
         size: Result<Option<i32>, String>,
         sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+        unread: Result<Option<bool>, String>,
     }
     impl<'a> ListUsers<'a> {
         pub fn new(client: &'a super::Client) -> Self {
@@ -22856,6 +25759,7 @@ pub mod builder {
                 properties: Ok(None),
                 size: Ok(None),
                 sort: Ok(None),
+                unread: Ok(None),
             }
         }
         pub fn name<V>(mut self, value: V) -> Self
@@ -22917,6 +25821,16 @@ pub mod builder {
                 });
             self
         }
+        pub fn unread<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<bool>,
+        {
+            self.unread = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `bool` for unread failed".to_string());
+            self
+        }
         ///Sends a `GET` request to `/v1/users`
         pub async fn send(
             self,
@@ -22924,12 +25838,13 @@ pub mod builder {
             ResponseValue<types::PagedModelChatUserResource>,
             Error<types::ErrorBody>,
         > {
-            let Self { client, name, page, properties, size, sort } = self;
+            let Self { client, name, page, properties, size, sort, unread } = self;
             let name = name.map_err(Error::InvalidRequest)?;
             let page = page.map_err(Error::InvalidRequest)?;
             let properties = properties.map_err(Error::InvalidRequest)?;
             let size = size.map_err(Error::InvalidRequest)?;
             let sort = sort.map_err(Error::InvalidRequest)?;
+            let unread = unread.map_err(Error::InvalidRequest)?;
             let url = format!("{}/v1/users", client.baseurl,);
             let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
             header_map
@@ -22952,6 +25867,7 @@ pub mod builder {
                 .query(&progenitor_client::QueryParam::new("properties", &properties))
                 .query(&progenitor_client::QueryParam::new("size", &size))
                 .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .query(&progenitor_client::QueryParam::new("unread", &unread))
                 .headers(header_map)
                 .build()?;
             let info = OperationInfo {
@@ -23632,6 +26548,380 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "list_user_channels",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_user_messages`]
+
+[`Client::list_user_messages`]: super::Client::list_user_messages*/
+    #[derive(Debug, Clone)]
+    pub struct ListUserMessages<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        next: Result<Option<i64>, String>,
+        relation: Result<Option<crate::generated::wire::CursorRelation>, String>,
+        size: Result<Option<i32>, String>,
+        start: Result<Option<i64>, String>,
+        unread: Result<Option<bool>, String>,
+    }
+    impl<'a> ListUserMessages<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                next: Ok(None),
+                relation: Ok(None),
+                size: Ok(None),
+                start: Ok(None),
+                unread: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn next<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.next = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for next failed".to_string());
+            self
+        }
+        pub fn relation<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<crate::generated::wire::CursorRelation>,
+        {
+            self.relation = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `crate :: generated :: wire :: CursorRelation` for relation failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn start<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.start = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for start failed".to_string());
+            self
+        }
+        pub fn unread<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<bool>,
+        {
+            self.unread = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `bool` for unread failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/users/{id}/messages`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::CursorPagedModelMessageResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, next, relation, size, start, unread } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let next = next.map_err(Error::InvalidRequest)?;
+            let relation = relation.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let start = start.map_err(Error::InvalidRequest)?;
+            let unread = unread.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/users/{}/messages", client.baseurl, encode_path(& id.to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("next", &next))
+                .query(&progenitor_client::QueryParam::new("relation", &relation))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("start", &start))
+                .query(&progenitor_client::QueryParam::new("unread", &unread))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_user_messages",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::count_user_unread_messages`]
+
+[`Client::count_user_unread_messages`]: super::Client::count_user_unread_messages*/
+    #[derive(Debug, Clone)]
+    pub struct CountUserUnreadMessages<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+    }
+    impl<'a> CountUserUnreadMessages<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/users/{id}/messages/unread/count`
+        pub async fn send(
+            self,
+        ) -> Result<ResponseValue<types::CountResource>, Error<types::ErrorBody>> {
+            let Self { client, id } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/users/{}/messages/unread/count", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "count_user_unread_messages",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_user_notifications`]
+
+[`Client::list_user_notifications`]: super::Client::list_user_notifications*/
+    #[derive(Debug, Clone)]
+    pub struct ListUserNotifications<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        next: Result<Option<i64>, String>,
+        relation: Result<Option<crate::generated::wire::CursorRelation>, String>,
+        size: Result<Option<i32>, String>,
+        start: Result<Option<i64>, String>,
+    }
+    impl<'a> ListUserNotifications<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                next: Ok(None),
+                relation: Ok(None),
+                size: Ok(None),
+                start: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn next<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.next = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for next failed".to_string());
+            self
+        }
+        pub fn relation<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<crate::generated::wire::CursorRelation>,
+        {
+            self.relation = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `crate :: generated :: wire :: CursorRelation` for relation failed"
+                        .to_string()
+                });
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn start<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.start = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i64` for start failed".to_string());
+            self
+        }
+        ///Sends a `GET` request to `/v1/users/{id}/notifications`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::CursorPagedModelNotificationResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, next, relation, size, start } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let next = next.map_err(Error::InvalidRequest)?;
+            let relation = relation.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let start = start.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/users/{}/notifications", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("next", &next))
+                .query(&progenitor_client::QueryParam::new("relation", &relation))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("start", &start))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_user_notifications",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;
@@ -26173,6 +29463,133 @@ pub mod builder {
                 .build()?;
             let info = OperationInfo {
                 operation_id: "list_channel_participants",
+            };
+            client.pre(&mut request, &info).await?;
+            let result = client.exec(request, &info).await;
+            client.post(&result, &info).await?;
+            let response = result?;
+            match response.status().as_u16() {
+                200u16 => ResponseValue::from_response(response).await,
+                400u16..=499u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                500u16..=599u16 => {
+                    Err(
+                        Error::ErrorResponse(
+                            ResponseValue::from_response(response).await?,
+                        ),
+                    )
+                }
+                _ => Err(Error::UnexpectedResponse(response)),
+            }
+        }
+    }
+    /**Builder for [`Client::list_channel_reported_messages`]
+
+[`Client::list_channel_reported_messages`]: super::Client::list_channel_reported_messages*/
+    #[derive(Debug, Clone)]
+    pub struct ListChannelReportedMessages<'a> {
+        client: &'a super::Client,
+        id: Result<i64, String>,
+        page: Result<Option<i32>, String>,
+        size: Result<Option<i32>, String>,
+        sort: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
+    }
+    impl<'a> ListChannelReportedMessages<'a> {
+        pub fn new(client: &'a super::Client) -> Self {
+            Self {
+                client: client,
+                id: Err("id was not initialized".to_string()),
+                page: Ok(None),
+                size: Ok(None),
+                sort: Ok(None),
+            }
+        }
+        pub fn id<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i64>,
+        {
+            self.id = value
+                .try_into()
+                .map_err(|_| "conversion to `i64` for id failed".to_string());
+            self
+        }
+        pub fn page<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.page = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for page failed".to_string());
+            self
+        }
+        pub fn size<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<i32>,
+        {
+            self.size = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| "conversion to `i32` for size failed".to_string());
+            self
+        }
+        pub fn sort<V>(mut self, value: V) -> Self
+        where
+            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+        {
+            self.sort = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: vec :: Vec < :: std :: string :: String >` for sort failed"
+                        .to_string()
+                });
+            self
+        }
+        ///Sends a `GET` request to `/v1/channels/{id}/reported-messages`
+        pub async fn send(
+            self,
+        ) -> Result<
+            ResponseValue<types::PagedModelMessageResource>,
+            Error<types::ErrorBody>,
+        > {
+            let Self { client, id, page, size, sort } = self;
+            let id = id.map_err(Error::InvalidRequest)?;
+            let page = page.map_err(Error::InvalidRequest)?;
+            let size = size.map_err(Error::InvalidRequest)?;
+            let sort = sort.map_err(Error::InvalidRequest)?;
+            let url = format!(
+                "{}/v1/channels/{}/reported-messages", client.baseurl, encode_path(& id
+                .to_string()),
+            );
+            let mut header_map = ::reqwest::header::HeaderMap::with_capacity(1usize);
+            header_map
+                .append(
+                    ::reqwest::header::HeaderName::from_static("api-version"),
+                    ::reqwest::header::HeaderValue::from_static(
+                        super::Client::api_version(),
+                    ),
+                );
+            #[allow(unused_mut)]
+            let mut request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&progenitor_client::QueryParam::new("page", &page))
+                .query(&progenitor_client::QueryParam::new("size", &size))
+                .query(&progenitor_client::QueryParam::new("sort", &sort))
+                .headers(header_map)
+                .build()?;
+            let info = OperationInfo {
+                operation_id: "list_channel_reported_messages",
             };
             client.pre(&mut request, &info).await?;
             let result = client.exec(request, &info).await;

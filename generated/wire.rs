@@ -1155,6 +1155,112 @@ for MessageProperties {
         Self::SystemFile(value)
     }
 }
+/// What happened.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum NotificationData {
+    /// `type` is `SYSTEM:SENT:MESSAGE`.
+    SystemSentMessage(
+        crate::generated::client::types::ApplicationSentSystemMessageNotificationData,
+    ),
+    /// `type` is `USER:SENT:MESSAGE`.
+    UserSentMessage(
+        crate::generated::client::types::ChatUserSentChatUserMessageNotificationData,
+    ),
+    /// `type` is `USER:MENTIONED:USER`.
+    UserMentionedUser(
+        crate::generated::client::types::ChatUserMentionedChatUserNotificationData,
+    ),
+    /// `type` is `USER:MENTIONED:CHANNEL`.
+    UserMentionedChannel(
+        crate::generated::client::types::ChatUserMentionedChannelNotificationData,
+    ),
+    /// `type` is `USER:REPLIED_TO:MESSAGE`.
+    UserRepliedToMessage(
+        crate::generated::client::types::ChatUserRepliedToChatUserMessageNotificationData,
+    ),
+    /// A kind that this version does not know.
+    Unknown(serde_json::Map<::std::string::String, serde_json::Value>),
+}
+impl<'de> serde::Deserialize<'de> for NotificationData {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> ::std::result::Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let map = serde_json::Map::deserialize(deserializer)?;
+        let Some(tag) = map
+            .get("type")
+            .and_then(serde_json::Value::as_str)
+            .map(str::to_owned) else {
+            return Err(D::Error::missing_field("type"));
+        };
+        let at = |error: serde_json::Error| D::Error::custom(
+            format_args!("{} {tag}: {error}", "NotificationData"),
+        );
+        let value = serde_json::Value::Object(map);
+        match (tag.as_str(), value) {
+            ("SYSTEM:SENT:MESSAGE", value) => {
+                serde_json::from_value(value).map(Self::SystemSentMessage).map_err(at)
+            }
+            ("USER:SENT:MESSAGE", value) => {
+                serde_json::from_value(value).map(Self::UserSentMessage).map_err(at)
+            }
+            ("USER:MENTIONED:USER", value) => {
+                serde_json::from_value(value).map(Self::UserMentionedUser).map_err(at)
+            }
+            ("USER:MENTIONED:CHANNEL", value) => {
+                serde_json::from_value(value).map(Self::UserMentionedChannel).map_err(at)
+            }
+            ("USER:REPLIED_TO:MESSAGE", value) => {
+                serde_json::from_value(value).map(Self::UserRepliedToMessage).map_err(at)
+            }
+            (_, serde_json::Value::Object(map)) => Ok(Self::Unknown(map)),
+            (_, _) => Err(D::Error::custom("not an object")),
+        }
+    }
+}
+impl From<crate::generated::client::types::ApplicationSentSystemMessageNotificationData>
+for NotificationData {
+    fn from(
+        value: crate::generated::client::types::ApplicationSentSystemMessageNotificationData,
+    ) -> Self {
+        Self::SystemSentMessage(value)
+    }
+}
+impl From<crate::generated::client::types::ChatUserSentChatUserMessageNotificationData>
+for NotificationData {
+    fn from(
+        value: crate::generated::client::types::ChatUserSentChatUserMessageNotificationData,
+    ) -> Self {
+        Self::UserSentMessage(value)
+    }
+}
+impl From<crate::generated::client::types::ChatUserMentionedChatUserNotificationData>
+for NotificationData {
+    fn from(
+        value: crate::generated::client::types::ChatUserMentionedChatUserNotificationData,
+    ) -> Self {
+        Self::UserMentionedUser(value)
+    }
+}
+impl From<crate::generated::client::types::ChatUserMentionedChannelNotificationData>
+for NotificationData {
+    fn from(
+        value: crate::generated::client::types::ChatUserMentionedChannelNotificationData,
+    ) -> Self {
+        Self::UserMentionedChannel(value)
+    }
+}
+impl From<
+    crate::generated::client::types::ChatUserRepliedToChatUserMessageNotificationData,
+> for NotificationData {
+    fn from(
+        value: crate::generated::client::types::ChatUserRepliedToChatUserMessageNotificationData,
+    ) -> Self {
+        Self::UserRepliedToMessage(value)
+    }
+}
 /// A mention of a user or of a channel. It stays when the user or the channel is renamed.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(untagged)]

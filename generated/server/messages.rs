@@ -132,10 +132,10 @@ pub trait MessagesApi: Service {
 /// The query of `listChannelMessages`.
 #[derive(Clone, Debug)]
 pub struct ListChannelMessagesQuery {
-    /// How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
+    /// How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
     pub size: i32,
     /** A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
- the newest message.*/
+ the newest item.*/
     pub start: Option<i64>,
     /// A cursor, as a link of another page has it; `relation=NEXT` needs it.
     pub next: Option<i64>,
@@ -376,10 +376,10 @@ impl Described for SendChannelMessageOperation {
 /// The query of `listMessages`.
 #[derive(Clone, Debug)]
 pub struct ListMessagesQuery {
-    /// How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
+    /// How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
     pub size: i32,
     /** A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
- the newest message.*/
+ the newest item.*/
     pub start: Option<i64>,
     /// A cursor, as a link of another page has it; `relation=NEXT` needs it.
     pub next: Option<i64>,

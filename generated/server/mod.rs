@@ -29,6 +29,10 @@ pub mod analytics;
 pub mod jobs;
 /// The operations with the tag `Read receipts`.
 pub mod read_receipts;
+/// The operations with the tag `Reports`.
+pub mod reports;
+/// The operations with the tag `Notifications`.
+pub mod notifications;
 /// The operations with the tag `Threads`.
 pub mod threads;
 /// The operations with the tag `Files`.
@@ -52,6 +56,8 @@ pub use imports::ImportsApi;
 pub use analytics::AnalyticsApi;
 pub use jobs::JobsApi;
 pub use read_receipts::ReadReceiptsApi;
+pub use reports::ReportsApi;
+pub use notifications::NotificationsApi;
 pub use threads::ThreadsApi;
 pub use files::FilesApi;
 pub use health::HealthApi;
@@ -80,6 +86,8 @@ pub static OPERATIONS: &[&Operation] = &[
     &users::UPDATE_USER,
     &users::UPDATE_USER_DISPLAY_PICTURE,
     &users::LIST_USER_CHANNELS,
+    &users::LIST_USER_MESSAGES,
+    &users::COUNT_USER_UNREAD_MESSAGES,
     &users::RETRIEVE_USER_SECRET,
     &users::SET_USER_SECRET,
     &users::REMOVE_USER_SECRET,
@@ -119,7 +127,10 @@ pub static OPERATIONS: &[&Operation] = &[
     &jobs::LIST_JOBS,
     &jobs::RETRIEVE_JOB,
     &jobs::RETRIEVE_JOB_FILE,
+    &read_receipts::RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES,
     &read_receipts::LIST_MESSAGE_READ_RECEIPTS,
+    &reports::LIST_CHANNEL_REPORTED_MESSAGES,
+    &notifications::LIST_USER_NOTIFICATIONS,
     &threads::RETRIEVE_MESSAGE_THREAD,
     &threads::RETRIEVE_THREAD,
     &threads::SEND_THREAD_KEYSTROKES,
@@ -154,7 +165,8 @@ pub static PATH_ALIASES: &[PathAlias] = &[
 pub fn api<
     S: AuthorizationApi + RootApi + ApplicationsApi + UsersApi + ChannelsApi + MembersApi
         + ModeratorsApi + InvitesApi + SessionsApi + MessagesApi + EventsApi + ImportsApi
-        + AnalyticsApi + JobsApi + ReadReceiptsApi + ThreadsApi + FilesApi + HealthApi,
+        + AnalyticsApi + JobsApi + ReadReceiptsApi + ReportsApi + NotificationsApi
+        + ThreadsApi + FilesApi + HealthApi,
 >() -> Result<Api<S>, dropshot::ApiDescriptionRegisterError> {
     let mut api = dropshot::ApiDescription::<Arc<S>>::new();
     authorization::register(&mut api)?;
@@ -172,6 +184,8 @@ pub fn api<
     analytics::register(&mut api)?;
     jobs::register(&mut api)?;
     read_receipts::register(&mut api)?;
+    reports::register(&mut api)?;
+    notifications::register(&mut api)?;
     threads::register(&mut api)?;
     files::register(&mut api)?;
     health::register(&mut api)?;

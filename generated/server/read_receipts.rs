@@ -8,6 +8,25 @@ use std::future::Future;
 use std::sync::Arc;
 /// Who has read a message, and when.
 pub trait ReadReceiptsApi: Service {
+    /** Retrieve the read receipt summaries of the application
+
+ Answers a page with an entry for each member of each channel: how many messages of the channel this user has not read.
+ They come in the order of the channels' IDs, and within a channel of the users' IDs.
+
+ `GET /v1/application/message-read-receipt-summaries`; `oauth2` with `read:application`, `read:read_receipt`.*/
+    fn retrieve_application_message_read_receipt_summaries(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        query: RetrieveApplicationMessageReadReceiptSummariesQuery,
+    ) -> impl Future<
+        Output = Result<
+            Reply<
+                crate::generated::client::types::PagedModelMessageReadReceiptSummaryResource,
+            >,
+            Self::Error,
+        >,
+    > + Send;
     /** List the read receipts of a message
 
  Answers a page of the receipts of those who have read this message, the earliest first unless `sort` says
@@ -26,6 +45,80 @@ pub trait ReadReceiptsApi: Service {
             Self::Error,
         >,
     > + Send;
+}
+/// The query of `retrieveApplicationMessageReadReceiptSummaries`.
+#[derive(Clone, Debug)]
+pub struct RetrieveApplicationMessageReadReceiptSummariesQuery {
+    /// Which page to answer, counted from 0.
+    pub page: i32,
+    /// How many items a page has. 0 means the default of 25; more than 100 is served as 100.
+    pub size: i32,
+}
+static RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES__QUERY_PAGE: Parameter = Parameter {
+    name: "page",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 0i64,
+            maximum: 1000000i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES__QUERY_SIZE: Parameter = Parameter {
+    name: "size",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 0i64,
+            maximum: 2147483647i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `retrieveApplicationMessageReadReceiptSummaries`.
+pub static RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES: Operation = Operation {
+    id: "retrieveApplicationMessageReadReceiptSummaries",
+    method: Method::GET,
+    path: "/v1/application/message-read-receipt-summaries",
+    parameters: &[
+        &RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES__QUERY_PAGE,
+        &RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES__QUERY_SIZE,
+    ],
+    body: None,
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:application", "read:read_receipt"],
+            },
+        ],
+    ],
+};
+enum RetrieveApplicationMessageReadReceiptSummariesOperation {}
+impl Described for RetrieveApplicationMessageReadReceiptSummariesOperation {
+    const OPERATION: &'static Operation = &RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
 /// The query of `listMessageReadReceipts`.
 #[derive(Clone, Debug)]
@@ -147,6 +240,37 @@ impl Described for ListMessageReadReceiptsOperation {
     const OPERATION: &'static Operation = &LIST_MESSAGE_READ_RECEIPTS;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+impl RetrieveApplicationMessageReadReceiptSummariesOperation {
+    async fn handle<S: ReadReceiptsApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let query_page = input
+                .parameter::<
+                    i32,
+                >(&RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES__QUERY_PAGE);
+            let query_size = input
+                .parameter::<
+                    i32,
+                >(&RETRIEVE_APPLICATION_MESSAGE_READ_RECEIPT_SUMMARIES__QUERY_SIZE);
+            input.finish()?;
+            let query = RetrieveApplicationMessageReadReceiptSummariesQuery {
+                page: query_page.unwrap_or_else(|| 0),
+                size: query_size.unwrap_or_else(|| 25),
+            };
+            ReadReceiptsApi::retrieve_application_message_read_receipt_summaries(
+                    &*service,
+                    &call,
+                    caller,
+                    query,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 impl ListMessageReadReceiptsOperation {
     async fn handle<S: ReadReceiptsApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -183,6 +307,14 @@ impl ListMessageReadReceiptsOperation {
 pub(super) fn register<S: ReadReceiptsApi>(
     api: &mut dropshot::ApiDescription<Arc<S>>,
 ) -> Result<(), dropshot::ApiDescriptionRegisterError> {
+    api.register(
+        runtime::endpoint::<
+            RetrieveApplicationMessageReadReceiptSummariesOperation,
+            S,
+            _,
+            _,
+        >(RetrieveApplicationMessageReadReceiptSummariesOperation::handle),
+    )?;
     api.register(
         runtime::endpoint::<
             ListMessageReadReceiptsOperation,

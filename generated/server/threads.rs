@@ -255,10 +255,10 @@ impl Described for SendThreadKeystrokesOperation {
 /// The query of `listThreadMessages`.
 #[derive(Clone, Debug)]
 pub struct ListThreadMessagesQuery {
-    /// How many messages a page has at most. 0 means the default of 25; more than 100 is served as 100.
+    /// How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
     pub size: i32,
     /** A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
- the newest message.*/
+ the newest item.*/
     pub start: Option<i64>,
     /// A cursor, as a link of another page has it; `relation=NEXT` needs it.
     pub next: Option<i64>,

@@ -144,6 +144,42 @@ pub trait UsersApi: Service {
             Self::Error,
         >,
     > + Send;
+    /** List the messages of a user
+
+ Answers the messages that this user has sent, in all channels, newest first. With `unread=true` it answers what this
+ user has not read instead: the messages of others, users and application alike, in the channels that the user is a
+ member of, for which the user has no read receipt.
+
+ `GET /v1/users/{id}/messages`; `oauth2` with `read:user`, `read:message`.*/
+    fn list_user_messages(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+        query: ListUserMessagesQuery,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::CursorPagedModelMessageResource>,
+            Self::Error,
+        >,
+    > + Send;
+    /** Count the unread messages of a user
+
+ Answers how many messages this user has not read: those of others, users and application alike, in the channels that
+ the user is a member of, for which the user has no read receipt.
+
+ `GET /v1/users/{id}/messages/unread/count`; `oauth2` with `read:user`, `read:message`.*/
+    fn count_user_unread_messages(
+        &self,
+        call: &Call,
+        caller: Self::Principal,
+        id: i64,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::CountResource>,
+            Self::Error,
+        >,
+    > + Send;
     /** Retrieve a secret of a user
 
  Answers the secret that was set under this name.
@@ -213,6 +249,8 @@ pub struct ListUsersQuery {
     /** Only what has custom data that contains this JSON object: every property of it, an object with each of its own in
  turn, and anything else with an equal value.*/
     pub properties: Option<String>,
+    /// Only users with messages that they have not read (true), or only those who have read everything (false).
+    pub unread: Option<bool>,
 }
 static LIST_USERS__QUERY_PAGE: Parameter = Parameter {
     name: "page",
@@ -306,6 +344,16 @@ static LIST_USERS__QUERY_PROPERTIES: Parameter = Parameter {
         },
     },
 };
+static LIST_USERS__QUERY_UNREAD: Parameter = Parameter {
+    name: "unread",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Boolean,
+    },
+};
 /// `listUsers`.
 pub static LIST_USERS: Operation = Operation {
     id: "listUsers",
@@ -317,6 +365,7 @@ pub static LIST_USERS: Operation = Operation {
         &LIST_USERS__QUERY_SORT,
         &LIST_USERS__QUERY_NAME,
         &LIST_USERS__QUERY_PROPERTIES,
+        &LIST_USERS__QUERY_UNREAD,
     ],
     body: None,
     produces: &["application/json", "application/hal+json"],
@@ -802,6 +851,189 @@ impl Described for ListUserChannelsOperation {
     const OPERATION: &'static Operation = &LIST_USER_CHANNELS;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+/// The query of `listUserMessages`.
+#[derive(Clone, Debug)]
+pub struct ListUserMessagesQuery {
+    /// How many items a page has at most. 0 means the default of 25; more than 100 is served as 100.
+    pub size: i32,
+    /** A cursor, as a link of another page has it; `relation=PREVIOUS` needs it. Leave both cursors out to begin with
+ the newest item.*/
+    pub start: Option<i64>,
+    /// A cursor, as a link of another page has it; `relation=NEXT` needs it.
+    pub next: Option<i64>,
+    /// How the page lies to the cursors, as a link of another page has it.
+    pub relation: Option<crate::generated::wire::CursorRelation>,
+    /// What the user has not read (true), or what the user has sent (false, the default).
+    pub unread: bool,
+}
+static LIST_USER_MESSAGES__QUERY_SIZE: Parameter = Parameter {
+    name: "size",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 0i64,
+            maximum: 2147483647i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static LIST_USER_MESSAGES__QUERY_START: Parameter = Parameter {
+    name: "start",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 0i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static LIST_USER_MESSAGES__QUERY_NEXT: Parameter = Parameter {
+    name: "next",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 0i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+static LIST_USER_MESSAGES__QUERY_RELATION: Parameter = Parameter {
+    name: "relation",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::AllOf(&[&super::schemas::CURSOR_RELATION]),
+    },
+};
+static LIST_USER_MESSAGES__QUERY_UNREAD: Parameter = Parameter {
+    name: "unread",
+    location: Location::Query,
+    required: false,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Boolean,
+    },
+};
+static LIST_USER_MESSAGES__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `listUserMessages`.
+pub static LIST_USER_MESSAGES: Operation = Operation {
+    id: "listUserMessages",
+    method: Method::GET,
+    path: "/v1/users/{id}/messages",
+    parameters: &[
+        &LIST_USER_MESSAGES__QUERY_SIZE,
+        &LIST_USER_MESSAGES__QUERY_START,
+        &LIST_USER_MESSAGES__QUERY_NEXT,
+        &LIST_USER_MESSAGES__QUERY_RELATION,
+        &LIST_USER_MESSAGES__QUERY_UNREAD,
+        &LIST_USER_MESSAGES__PATH_ID,
+    ],
+    body: None,
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:user", "read:message"],
+            },
+        ],
+    ],
+};
+enum ListUserMessagesOperation {}
+impl Described for ListUserMessagesOperation {
+    const OPERATION: &'static Operation = &LIST_USER_MESSAGES;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+static COUNT_USER_UNREAD_MESSAGES__PATH_ID: Parameter = Parameter {
+    name: "id",
+    location: Location::Path,
+    required: true,
+    explode: true,
+    schema: Schema {
+        nullable: false,
+        kind: Kind::Integer {
+            minimum: 1i64,
+            maximum: 9223372036854775807i64,
+            multiple_of: 1i64,
+            values: &[],
+        },
+    },
+};
+/// `countUserUnreadMessages`.
+pub static COUNT_USER_UNREAD_MESSAGES: Operation = Operation {
+    id: "countUserUnreadMessages",
+    method: Method::GET,
+    path: "/v1/users/{id}/messages/unread/count",
+    parameters: &[&COUNT_USER_UNREAD_MESSAGES__PATH_ID],
+    body: None,
+    produces: &["application/json", "application/hal+json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "ApiError"),
+        (401u16, "AuthenticationError"),
+        (403u16, "AuthenticationError"),
+        (404u16, "ApiError"),
+        (406u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[
+        &[
+            Requirement {
+                scheme: "oauth2",
+                scopes: &["read:user", "read:message"],
+            },
+        ],
+    ],
+};
+enum CountUserUnreadMessagesOperation {}
+impl Described for CountUserUnreadMessagesOperation {
+    const OPERATION: &'static Operation = &COUNT_USER_UNREAD_MESSAGES;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 static RETRIEVE_USER_SECRET__PATH_ID: Parameter = Parameter {
     name: "id",
     location: Location::Path,
@@ -1029,6 +1261,7 @@ impl ListUsersOperation {
             let query_name = input.parameter::<String>(&LIST_USERS__QUERY_NAME);
             let query_properties = input
                 .parameter::<String>(&LIST_USERS__QUERY_PROPERTIES);
+            let query_unread = input.parameter::<bool>(&LIST_USERS__QUERY_UNREAD);
             input.finish()?;
             let query = ListUsersQuery {
                 page: query_page.unwrap_or_else(|| 0),
@@ -1036,6 +1269,7 @@ impl ListUsersOperation {
                 sort: query_sort,
                 name: query_name,
                 properties: query_properties,
+                unread: query_unread,
             };
             UsersApi::list_users(&*service, &call, caller, query).await
         }
@@ -1218,6 +1452,63 @@ impl ListUserChannelsOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl ListUserMessagesOperation {
+    async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let query_size = input.parameter::<i32>(&LIST_USER_MESSAGES__QUERY_SIZE);
+            let query_start = input.parameter::<i64>(&LIST_USER_MESSAGES__QUERY_START);
+            let query_next = input.parameter::<i64>(&LIST_USER_MESSAGES__QUERY_NEXT);
+            let query_relation = input
+                .parameter::<
+                    crate::generated::wire::CursorRelation,
+                >(&LIST_USER_MESSAGES__QUERY_RELATION);
+            let query_unread = input
+                .parameter::<bool>(&LIST_USER_MESSAGES__QUERY_UNREAD);
+            let path_id = input.parameter::<i64>(&LIST_USER_MESSAGES__PATH_ID);
+            input.finish()?;
+            let query = ListUserMessagesQuery {
+                size: query_size.unwrap_or_else(|| 25),
+                start: query_start,
+                next: query_next,
+                relation: query_relation,
+                unread: query_unread.unwrap_or_else(|| false),
+            };
+            UsersApi::list_user_messages(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                    query,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
+impl CountUserUnreadMessagesOperation {
+    async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let caller = Service::authorize(&*service, &call).await?;
+            call.negotiate()?;
+            let mut input = call.input();
+            let path_id = input.parameter::<i64>(&COUNT_USER_UNREAD_MESSAGES__PATH_ID);
+            input.finish()?;
+            UsersApi::count_user_unread_messages(
+                    &*service,
+                    &call,
+                    caller,
+                    runtime::required(path_id)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 impl RetrieveUserSecretOperation {
     async fn handle<S: UsersApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -1340,6 +1631,22 @@ pub(super) fn register<S: UsersApi>(
             _,
             _,
         >(ListUserChannelsOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            ListUserMessagesOperation,
+            S,
+            _,
+            _,
+        >(ListUserMessagesOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            CountUserUnreadMessagesOperation,
+            S,
+            _,
+            _,
+        >(CountUserUnreadMessagesOperation::handle),
     )?;
     api.register(
         runtime::endpoint::<

@@ -325,7 +325,7 @@ fn update(tx: &Tx<'_>, application: i64, id: i64, patch: MergePatch<ChannelPrope
 /// A channel, the users it shows and its newest message.
 #[derive(Clone)]
 pub(super) struct Channel {
-    row: ChannelRow,
+    pub(super) row: ChannelRow,
     creator: Option<UserRow>,
     members: Vec<UserRow>,
     latest: Option<Message>,
@@ -386,6 +386,7 @@ pub(super) fn represent(channel: Channel, urls: &Urls) -> ChannelResource {
         self_: urls.item("channels", id),
         participants: urls.nested("channels", id, "participants"),
         messages: urls.nested("channels", id, "messages"),
+        reported_messages: urls.nested("channels", id, "reported-messages"),
         events: urls.nested("channels", id, "events"),
         members: of_group("members"),
         memberships: of_group("memberships"),

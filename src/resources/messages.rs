@@ -160,7 +160,7 @@ enum Held {
 }
 
 impl Platform {
-    /// A page of the messages of an application, a channel or a thread.
+    /// A page of the messages of an application, a channel, a thread or a user.
     pub(super) async fn page(
         &self,
         call: &Call,
@@ -170,7 +170,12 @@ impl Platform {
         collection: &Link,
     ) -> Result<Reply<CursorPagedModelMessageResource>, Error> {
         let (application, scope) = (caller.application, listing.scope);
-        let query = filters([("username", listing.username.as_deref()), ("query", listing.text.as_deref())]);
+        let unread = matches!(scope, Scope::Unread(_)).then_some("true");
+        let query = filters([
+            ("username", listing.username.as_deref()),
+            ("query", listing.text.as_deref()),
+            ("unread", unread),
+        ]);
         let found = self
             .store
             .read(move |tx| {
@@ -178,6 +183,7 @@ impl Platform {
                     Scope::Application => None,
                     Scope::Channel(id) => channel_rows::get(tx, application, id)?.is_none().then_some("channel"),
                     Scope::Thread(id) => thread_rows::get(tx, application, id)?.is_none().then_some("thread"),
+                    Scope::User(id) | Scope::Unread(id) => users::get(tx, application, id)?.is_none().then_some("user"),
                 };
                 if let Some(missing) = missing {
                     return Ok(Err(Error::NotFound(missing)));
@@ -190,7 +196,9 @@ impl Platform {
                     };
                     filter.user = Some(user.id);
                 }
-                page(tx, application, scope, &filter, request).map(Ok)
+                let find = |cursor, limit| messages::page(tx, application, scope, &filter, cursor, limit);
+                let (rows, newer, older) = page(request, find)?;
+                Ok(Ok((complete(tx, application, rows)?, newer, older)))
             })
             .await?;
         let (messages, newer, older) = found?;
@@ -269,40 +277,34 @@ pub(super) enum Place {
     Thread(i64),
 }
 
-/// A page of messages, and whether there are newer and older ones.
-fn page(
-    tx: &Tx<'_>,
-    application: i64,
-    scope: Scope,
-    filter: &MessageFilter,
+/// A page of messages as `find` gives them, and whether there are newer and older ones.
+pub(super) fn page(
     request: CursorRequest,
-) -> Result<(Vec<Message>, bool, bool), StoreError> {
+    find: impl Fn(Cursor, i64) -> Result<Vec<MessageRow>, StoreError>,
+) -> Result<(Vec<MessageRow>, bool, bool), StoreError> {
     let CursorRequest { cursor, size } = request;
     // One row more than asked for tells whether the collection goes on.
-    let mut rows = messages::page(tx, application, scope, filter, cursor, size + 1)?;
+    let mut rows = find(cursor, size + 1)?;
     let more = i64::try_from(rows.len()).is_ok_and(|found| found > size);
-    let (newer, older) = if let Cursor::After(_) = cursor {
+    if let Cursor::After(_) = cursor {
         // The extra row is the newest, the farthest from where the page begins.
         if more {
             rows.remove(0);
         }
-        let last = rows.last().map(|row| row.id);
-        let older = match last {
-            Some(last) => !messages::page(tx, application, scope, filter, Cursor::Before(last), 1)?.is_empty(),
+        let older = match rows.last() {
+            Some(last) => !find(Cursor::Before(last.id), 1)?.is_empty(),
             None => false,
         };
-        (more, older)
-    } else {
-        if more {
-            rows.pop();
-        }
-        let newer = match (cursor, rows.first()) {
-            (Cursor::Newest, _) | (_, None) => false,
-            (_, Some(first)) => messages::exists_newer(tx, application, scope, filter, first.id)?,
-        };
-        (newer, more)
+        return Ok((rows, more, older));
+    }
+    if more {
+        rows.pop();
+    }
+    let newer = match (cursor, rows.first()) {
+        (Cursor::Newest, _) | (_, None) => false,
+        (_, Some(first)) => !find(Cursor::After(first.id), 1)?.is_empty(),
     };
-    Ok((complete(tx, application, rows)?, newer, older))
+    Ok((rows, newer, more))
 }
 
 /// Which page is asked for, or what is missing to tell.
@@ -550,9 +552,9 @@ const UNKEPT: i64 = 0;
 /// A message, the user who sent it, and what it mentions.
 #[derive(Clone)]
 pub(super) struct Message {
-    row: MessageRow,
-    user: Option<UserRow>,
-    mentions: Vec<(MentionRow, Subject)>,
+    pub(super) row: MessageRow,
+    pub(super) user: Option<UserRow>,
+    pub(super) mentions: Vec<(MentionRow, Subject)>,
 }
 
 impl Message {
@@ -564,7 +566,7 @@ impl Message {
 
 /// Who or what is mentioned.
 #[derive(Clone)]
-enum Subject {
+pub(super) enum Subject {
     User(UserRow),
     Channel { row: ChannelRow, creator: Option<UserRow> },
 }
@@ -647,6 +649,7 @@ pub(super) fn represent(message: Message, urls: &Urls) -> MessageResource {
     let last_edited_time = row.last_edited_time.map(Timestamp::from_millis);
     let nested_level = i32::try_from(row.nested_level).unwrap_or(i32::MAX);
     let replies_count = id.map(|_| row.replies);
+    let report_count = Some(row.reports).filter(|count| *count > 0);
     let body = row.body.unwrap_or_default();
     let mentions = mentions.into_iter().map(|mention| represent_mention(&body, mention, urls)).collect();
     let body_links = text::links(&body);
@@ -662,6 +665,7 @@ pub(super) fn represent(message: Message, urls: &Urls) -> MessageResource {
             last_edited_time,
             nested_level,
             replies_count,
+            report_count,
             properties,
             file,
             user,
@@ -677,6 +681,7 @@ pub(super) fn represent(message: Message, urls: &Urls) -> MessageResource {
             last_edited_time,
             nested_level,
             replies_count,
+            report_count,
             properties,
             body,
             body_links,
@@ -694,6 +699,7 @@ pub(super) fn represent(message: Message, urls: &Urls) -> MessageResource {
             last_edited_time,
             nested_level,
             replies_count,
+            report_count,
             properties,
             file,
             links,
@@ -708,6 +714,7 @@ pub(super) fn represent(message: Message, urls: &Urls) -> MessageResource {
             last_edited_time,
             nested_level,
             replies_count,
+            report_count,
             properties,
             body,
             body_links,
@@ -731,6 +738,7 @@ pub(super) fn represent_embedded_message(message: Message, urls: &Urls) -> Messa
                 last_edited_time: $message.last_edited_time,
                 nested_level: $message.nested_level,
                 replies_count: $message.replies_count,
+                report_count: $message.report_count,
                 properties: $message.properties,
                 $($field: $message.$field,)*
             }

@@ -1,25 +1,28 @@
 //! Users.
 
+use super::messages::{Listing, cursor};
 use super::{Decision, channels, order, patched, properties, properties_filter, sort_filters, stored};
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
 use crate::files::{Accepts, Attachment};
 use crate::generated::client::types::{
     ApplicationResource, ChatUserLinks, ChatUserPresenceProperties, ChatUserProperties, ChatUserPropertiesPatch,
-    ChatUserResource, CreatePersonChatUserResource, PageLinks, PageMetadata, PagedModelChannelResource,
-    PagedModelChatUserResource, PagedModelChatUserResourceEmbedded, SecretResource,
+    ChatUserResource, CountLinks, CountResource, CreatePersonChatUserResource, CursorPagedModelMessageResource,
+    PageLinks, PageMetadata, PagedModelChannelResource, PagedModelChatUserResource, PagedModelChatUserResourceEmbedded,
+    SecretResource,
 };
 use crate::generated::server::UsersApi;
 use crate::generated::server::users::{
-    CheckUserExistsQuery, ListUserChannelsQuery, ListUsersQuery, UpdateUserDisplayPictureBody,
+    CheckUserExistsQuery, ListUserChannelsQuery, ListUserMessagesQuery, ListUsersQuery, UpdateUserDisplayPictureBody,
 };
 use crate::generated::wire::{ChatUserType, ValidationErrorCode};
-use crate::hal::{PageRequest, Urls, filters};
+use crate::hal::{CursorRequest, PageRequest, Urls, filters};
 use crate::platform::Platform;
 use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::files::{self, FileOwner, FileRow};
+use crate::store::messages::Scope;
 use crate::store::users::{self, NewUser, UserFilter, UserRow, UserType};
-use crate::store::{Constraint, StoreError, Tx, channels as channel_rows, secrets};
+use crate::store::{Constraint, StoreError, Tx, channels as channel_rows, secrets, unread};
 use openapi_dropshot::runtime::{Call, MergePatch, Reply};
 use serde_json::Value;
 
@@ -32,7 +35,8 @@ impl UsersApi for Platform {
     ) -> Result<Reply<PagedModelChatUserResource>, Error> {
         let (application, page) = (caller.application, PageRequest::new(query.page, query.size));
         let properties = properties_filter(query.properties.as_ref())?;
-        let (filter, sort) = (UserFilter { name: query.name.clone(), properties }, order(query.sort.as_ref()));
+        let filter = UserFilter { name: query.name.clone(), properties, unread: query.unread };
+        let sort = order(query.sort.as_ref());
         let (rows, total) = self
             .store
             .read(move |tx| {
@@ -41,7 +45,8 @@ impl UsersApi for Platform {
             })
             .await?;
         let urls = self.urls(call, application);
-        let given = [("name", query.name.as_deref()), ("properties", query.properties.as_deref())];
+        let unread = query.unread.map(|unread| if unread { "true" } else { "false" });
+        let given = [("name", query.name.as_deref()), ("properties", query.properties.as_deref()), ("unread", unread)];
         let query = filters(given.into_iter().chain(sort_filters(query.sort.as_ref())));
         let links = page.links(urls.collection("users"), &query, total);
         Ok(represent_page(rows, &urls, page.metadata(total), links).into())
@@ -215,6 +220,43 @@ impl UsersApi for Platform {
             page.links(urls.nested("users", id, "channels"), &filters(sort_filters(query.sort.as_ref())), total);
         Ok(channels::represent_page(channels, &urls, page.metadata(total), links).into())
     }
+
+    async fn list_user_messages(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+        query: ListUserMessagesQuery,
+    ) -> Result<Reply<CursorPagedModelMessageResource>, Error> {
+        let request = cursor(CursorRequest::new(query.size, query.start, query.next, query.relation))?;
+        let collection = self.urls(call, caller.application).nested("users", id, "messages");
+        let scope = if query.unread { Scope::Unread(id) } else { Scope::User(id) };
+        self.page(call, &caller, Listing::all(scope), request, &collection).await
+    }
+
+    async fn count_user_unread_messages(
+        &self,
+        call: &Call,
+        caller: Caller,
+        id: i64,
+    ) -> Result<Reply<CountResource>, Error> {
+        let application = caller.application;
+        let found = self
+            .store
+            .read(move |tx| match users::get(tx, application, id)? {
+                Some(_) => unread::count(tx, application, id).map(Some),
+                None => Ok(None),
+            })
+            .await?;
+        let (count, urls) = (found.ok_or(Error::NotFound("user"))?, self.urls(call, application));
+        let links = CountLinks {
+            self_: urls.nested("users", id, "messages/unread/count"),
+            unread_messages: urls.nested("users", id, "messages?unread=true"),
+            user: urls.item("users", id),
+            application: urls.application(),
+        };
+        Ok(CountResource { count, links }.into())
+    }
 }
 
 /// The user with its new picture, which is recorded.
@@ -290,6 +332,10 @@ pub(super) fn represent(row: UserRow, urls: &Urls) -> ChatUserResource {
     let links = ChatUserLinks {
         self_: urls.item("users", row.id),
         channels: urls.nested("users", row.id, "channels"),
+        messages: urls.nested("users", row.id, "messages"),
+        unread_messages: urls.nested("users", row.id, "messages?unread=true"),
+        unread_count: urls.nested("users", row.id, "messages/unread/count"),
+        notifications: urls.nested("users", row.id, "notifications"),
         display_picture: urls.nested("users", row.id, "display-picture"),
         application: urls.application(),
     };

@@ -150,6 +150,9 @@ pub(super) fn remove(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
         "DELETE FROM credentials WHERE application_id = $1",
         "DELETE FROM deleted_channels WHERE application_id = $1",
         "DELETE FROM deleted_users WHERE application_id = $1",
+        "DELETE FROM channel_totals WHERE application_id = $1",
+        "DELETE FROM reader_totals WHERE application_id = $1",
+        "DELETE FROM attendances WHERE application_id = $1",
         "DELETE FROM participants WHERE application_id = $1",
         "DELETE FROM chat_sessions WHERE application_id = $1",
         "DELETE FROM user_sessions WHERE application_id = $1",
@@ -169,6 +172,12 @@ pub(super) fn remove(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
 /// Changes the kept total of users by `change`.
 pub(super) fn count_users(tx: &Tx<'_>, id: i64, change: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE applications SET users = users + $1 WHERE id = $2", &[change.into(), id.into()])?;
+    Ok(())
+}
+
+/// Changes the kept total of memberships by `change`.
+pub(super) fn count_members(tx: &Tx<'_>, id: i64, change: i64) -> Result<(), StoreError> {
+    tx.execute("UPDATE applications SET members = members + $1 WHERE id = $2", &[change.into(), id.into()])?;
     Ok(())
 }
 

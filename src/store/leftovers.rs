@@ -9,7 +9,7 @@
 //! [`user_stays`], [`channel_stays`] or [`message_stays`]. Totals that are kept count what is still there; reading them
 //! takes off what is of the deleted. Each batch leaves the totals of all others right.
 
-use super::{Param, StoreError, Tx, applications, files, jobs, members, messages, read_receipts, sessions};
+use super::{Param, StoreError, Tx, applications, files, jobs, members, messages, read_receipts, reports, sessions};
 
 /// Rows that are removed at a time, which bounds how long other writers wait for it.
 pub const BATCH: i64 = 250;
@@ -74,6 +74,10 @@ const ROWS: &[&str] = &[
      (SELECT type, channel_id, key FROM import_keys WHERE application_id = $1 LIMIT $2)",
     "DELETE FROM tokens WHERE application_id = $1 AND hash IN \
      (SELECT hash FROM tokens WHERE application_id = $1 LIMIT $2)",
+    "DELETE FROM attendances WHERE application_id = $1 AND (channel_id, user_id, after_message) IN \
+     (SELECT channel_id, user_id, after_message FROM attendances WHERE application_id = $1 LIMIT $2)",
+    "DELETE FROM reader_totals WHERE application_id = $1 AND (channel_id, user_id) IN \
+     (SELECT channel_id, user_id FROM reader_totals WHERE application_id = $1 LIMIT $2)",
     "DELETE FROM moderators WHERE application_id = $1 AND (channel_id, user_id) IN \
      (SELECT channel_id, user_id FROM moderators WHERE application_id = $1 LIMIT $2)",
     "DELETE FROM invites WHERE application_id = $1 AND (channel_id, user_id) IN \
@@ -83,9 +87,14 @@ const ROWS: &[&str] = &[
 ];
 
 /// Rows that point at a channel and that no total counts.
-const ROWS_OF_CHANNEL: &[&str] =
-    &["DELETE FROM mentions WHERE application_id = $1 AND channel_id = $2 AND (message_id, start_position) IN \
-     (SELECT message_id, start_position FROM mentions WHERE application_id = $1 AND channel_id = $2 LIMIT $3)"];
+const ROWS_OF_CHANNEL: &[&str] = &[
+    "DELETE FROM mentions WHERE application_id = $1 AND channel_id = $2 AND (message_id, start_position) IN \
+     (SELECT message_id, start_position FROM mentions WHERE application_id = $1 AND channel_id = $2 LIMIT $3)",
+    "DELETE FROM attendances WHERE application_id = $1 AND channel_id = $2 AND (user_id, after_message) IN \
+     (SELECT user_id, after_message FROM attendances WHERE application_id = $1 AND channel_id = $2 LIMIT $3)",
+    "DELETE FROM reader_totals WHERE application_id = $1 AND channel_id = $2 AND user_id IN \
+     (SELECT user_id FROM reader_totals WHERE application_id = $1 AND channel_id = $2 LIMIT $3)",
+];
 
 /// Rows that point at a user and that no total counts. Channels it created stay, without a creator.
 const ROWS_OF_USER: &[&str] = &[
@@ -95,6 +104,10 @@ const ROWS_OF_USER: &[&str] = &[
      (SELECT name FROM user_secrets WHERE application_id = $1 AND user_id = $2 LIMIT $3)",
     "UPDATE channels SET creator_id = NULL WHERE application_id = $1 AND creator_id = $2 AND id IN \
      (SELECT id FROM channels WHERE application_id = $1 AND creator_id = $2 LIMIT $3)",
+    "DELETE FROM attendances WHERE application_id = $1 AND user_id = $2 AND (channel_id, after_message) IN \
+     (SELECT channel_id, after_message FROM attendances WHERE application_id = $1 AND user_id = $2 LIMIT $3)",
+    "DELETE FROM reader_totals WHERE application_id = $1 AND user_id = $2 AND channel_id IN \
+     (SELECT channel_id FROM reader_totals WHERE application_id = $1 AND user_id = $2 LIMIT $3)",
 ];
 
 /// Whether anything deleted has left anything behind.
@@ -167,6 +180,7 @@ pub(super) fn remove_channel(tx: &Tx<'_>, application: i64, channel: i64, left: 
     }
     for sql in [
         "DELETE FROM threads WHERE application_id = $1 AND channel_id = $2",
+        "DELETE FROM channel_totals WHERE application_id = $1 AND channel_id = $2",
         "DELETE FROM deleted_channels WHERE application_id = $1 AND channel_id = $2",
         "DELETE FROM channels WHERE application_id = $1 AND id = $2",
     ] {
@@ -181,6 +195,7 @@ pub(super) fn remove_channel(tx: &Tx<'_>, application: i64, channel: i64, left: 
 pub(super) fn remove_user(tx: &Tx<'_>, application: i64, user: i64, left: &mut i64) -> Result<bool, StoreError> {
     exhaust(left, |limit| messages::delete_some_of_user(tx, application, user, limit))?;
     exhaust(left, |limit| read_receipts::delete_of_user(tx, application, user, limit))?;
+    exhaust(left, |limit| reports::delete_of_user(tx, application, user, limit))?;
     exhaust(left, |limit| members::forget_user(tx, application, user, limit))?;
     exhaust(left, |limit| sessions::forget_user(tx, application, user, limit))?;
     let params: [Param<'_>; 2] = [application.into(), user.into()];

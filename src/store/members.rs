@@ -3,7 +3,7 @@
 use super::leftovers::{channel_stays, user_stays};
 use super::page::{Slice, id_list, total_order};
 use super::users::{self, UserRow};
-use super::{Param, Sort, SortKey, StoreError, Tx, sessions};
+use super::{Param, Sort, SortKey, StoreError, Tx, applications, sessions};
 use std::fmt::Write as _;
 
 /// A list of users that a channel keeps. Each is a table of the same shape, with its total in `channels`.
@@ -237,6 +237,9 @@ pub(super) fn delete(
     let deleted = tx.execute(&sql, &[application.into(), channel.into(), user.into()])? > 0;
     if deleted {
         count(tx, application, channel, roster, -1)?;
+        if roster == Roster::Members {
+            applications::count_members(tx, application, -1)?;
+        }
     }
     Ok(deleted)
 }
@@ -264,7 +267,11 @@ pub(super) fn forget_user(tx: &Tx<'_>, application: i64, user: i64, limit: i64) 
         let list = id_list(3, &channels, &mut params);
         let sql = format!("DELETE FROM {roster} WHERE application_id = $1 AND user_id = $2 AND channel_id IN ({list})");
         tx.execute(&sql, &params)?;
-        return Ok(channels.len() as i64);
+        let count = channels.len() as i64;
+        if roster == Roster::Members.name() {
+            applications::count_members(tx, application, -count)?;
+        }
+        return Ok(count);
     }
     Ok(0)
 }
@@ -286,6 +293,7 @@ pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64, limit:
                        AND EXISTS (SELECT 1 FROM channels WHERE application_id = $1 AND id = $2 AND restricted = 1) \
                        AND id IN";
             tx.execute(&format!("{sql} ({list})"), &params)?;
+            applications::count_members(tx, application, -(users.len() as i64))?;
         }
         let sql = format!(
             "DELETE FROM {} WHERE application_id = $1 AND channel_id = $2 AND user_id IN ({list})",
@@ -298,7 +306,7 @@ pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64, limit:
 }
 
 /// Makes every one of `users` a member of a channel. The channel's own total is the caller's to set; the
-/// users' totals are kept here.
+/// totals of the users and of the application are kept here.
 pub(super) fn insert(
     tx: &Tx<'_>,
     application: i64,
@@ -309,8 +317,9 @@ pub(super) fn insert(
 ) -> Result<(), StoreError> {
     for user in users {
         tx.execute(
-            "INSERT INTO members (application_id, channel_id, user_id, restricted, created_time) \
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO members (application_id, channel_id, user_id, restricted, created_time, after_message) \
+             VALUES ($1, $2, $3, $4, $5, coalesce(\
+             (SELECT max(id) FROM messages WHERE application_id = $1 AND channel_id = $2), 0))",
             &[application.into(), channel.into(), (*user).into(), restricted.into(), now.into()],
         )?;
         if restricted {
@@ -320,5 +329,5 @@ pub(super) fn insert(
             )?;
         }
     }
-    Ok(())
+    applications::count_members(tx, application, i64::try_from(users.len()).unwrap_or(i64::MAX))
 }

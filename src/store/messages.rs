@@ -5,7 +5,7 @@ use super::page::id_list;
 use super::search::{self, MessageFilter};
 use super::threads::{self, ThreadRow};
 use super::tx::words;
-use super::{Param, Row, StoreError, Tx, files};
+use super::{Param, Row, StoreError, Tx, files, unread};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -54,6 +54,8 @@ pub struct MessageRow {
     pub last_edited_time: Option<i64>,
     /// How many messages the thread of its replies has.
     pub replies: i64,
+    /// How many users have reported it.
+    pub reports: i64,
 }
 
 /// What a message is created from; the store adds the rest of the row.
@@ -73,7 +75,8 @@ pub struct NewMessage {
     pub properties: String,
 }
 
-/// Which messages of the application a listing has.
+/// Which messages of the application a listing has. What narrows a listing further, a [`MessageFilter`], is for the first
+/// three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// All of them.
@@ -82,15 +85,21 @@ pub enum Scope {
     Channel(i64),
     /// Those of one thread.
     Thread(i64),
+    /// Those that a user has sent.
+    User(i64),
+    /// Those that a user has not read.
+    Unread(i64),
 }
 
 impl Scope {
     /// The condition that narrows the application's messages, with a placeholder of this number, and its value.
     fn condition(self, placeholder: usize) -> Option<(String, Param<'static>)> {
         let (column, id) = match self {
-            Scope::Application => return None,
+            // What is unread is no condition on a column.
+            Scope::Application | Scope::Unread(_) => return None,
             Scope::Channel(id) => ("channel_id", id),
             Scope::Thread(id) => ("thread_id", id),
+            Scope::User(id) => ("user_id", id),
         };
         Some((format!("AND {column} = ${placeholder} "), Param::Integer(id)))
     }
@@ -109,6 +118,19 @@ pub enum Cursor {
     After(i64),
 }
 
+impl Cursor {
+    /// Between which ids the page lies, so that each scope has one statement for each direction, and whether it begins
+    /// with the smallest.
+    pub fn range(self) -> ((i64, i64), bool) {
+        match self {
+            Cursor::Newest => ((0, i64::MAX), false),
+            Cursor::Upto(start) => ((0, start), false),
+            Cursor::Before(next) => ((0, next.saturating_sub(1)), false),
+            Cursor::After(start) => ((start.saturating_add(1), i64::MAX), true),
+        }
+    }
+}
+
 macro_rules! columns {
     () => {
         "id, application_id, channel_id, thread_id, type, user_id, body, file, group_tag, nested_level, properties, \
@@ -117,7 +139,7 @@ macro_rules! columns {
          ELSE (SELECT count(*) FROM threads CROSS JOIN messages AS reply CROSS JOIN deleted_users \
          WHERE threads.application_id = $1 AND threads.message_id = messages.id AND reply.application_id = $1 \
          AND reply.thread_id = threads.id AND deleted_users.application_id = $1 \
-         AND deleted_users.user_id = reply.user_id) END"
+         AND deleted_users.user_id = reply.user_id) END, reports"
     };
 }
 
@@ -137,6 +159,7 @@ fn read(row: &Row<'_>) -> Result<MessageRow, StoreError> {
         created_time: row.i64(11)?,
         last_edited_time: row.opt_i64(12)?,
         replies: row.i64(13)?,
+        reports: row.i64(14)?,
     })
 }
 
@@ -164,6 +187,7 @@ pub fn create(tx: &Tx<'_>, thread: &ThreadRow, message: NewMessage, now: i64) ->
     if let Some(parent) = thread.message_id {
         count_replies(tx, application, parent, 1)?;
     }
+    unread::sent(tx, application, thread.channel_id, message.user_id)?;
     let message = message.row(id, thread, now);
     search::enter(tx, &message);
     Ok(message)
@@ -187,6 +211,7 @@ impl NewMessage {
             created_time: now,
             last_edited_time: None,
             replies: 0,
+            reports: 0,
         }
     }
 }
@@ -223,14 +248,11 @@ pub fn page(
     cursor: Cursor,
     limit: i64,
 ) -> Result<Vec<MessageRow>, StoreError> {
-    // Every id lies between these, so that each scope has one statement for each direction.
-    let (least, greatest) = match cursor {
-        Cursor::Newest => (0, i64::MAX),
-        Cursor::Upto(start) => (0, start),
-        Cursor::Before(next) => (0, next.saturating_sub(1)),
-        Cursor::After(start) => (start.saturating_add(1), i64::MAX),
-    };
-    let ascending = matches!(cursor, Cursor::After(_));
+    let ((least, greatest), ascending) = cursor.range();
+    if let Scope::Unread(user) = scope {
+        let ids = unread::find(tx, application, user, (least, greatest), ascending, limit)?;
+        return find_by_ids(tx, application, &ids);
+    }
     if !filter.is_empty() {
         let ids = search::find(tx, application, scope, filter, (least, greatest), ascending, limit)?;
         return find_by_ids(tx, application, &ids);
@@ -315,29 +337,6 @@ pub fn following(
         " ORDER BY id LIMIT $4"
     );
     tx.query(sql, &[application.into(), after.into(), last.into(), limit.into()], read)
-}
-
-/// Whether the listing has a message newer than the one with this id.
-pub fn exists_newer(
-    tx: &Tx<'_>,
-    application: i64,
-    scope: Scope,
-    filter: &MessageFilter,
-    id: i64,
-) -> Result<bool, StoreError> {
-    if !filter.is_empty() {
-        let range = (id.saturating_add(1), i64::MAX);
-        return Ok(!search::find(tx, application, scope, filter, range, true, 1)?.is_empty());
-    }
-    let mut params: Vec<Param<'_>> = vec![application.into(), id.into()];
-    let mut sql = String::from("SELECT 1 FROM messages WHERE application_id = $1 AND id > $2 ");
-    if let Some((condition, value)) = scope.condition(3) {
-        sql += &condition;
-        params.push(value);
-    }
-    sql += message_stays!("messages");
-    sql += " LIMIT 1";
-    Ok(tx.query_opt(&sql, &params, |row| row.i64(0))?.is_some())
 }
 
 /// Deletes some of an application's messages up to the one with this id, and says whether there were any. To delete all,
@@ -437,6 +436,7 @@ pub(super) fn delete_of_application(tx: &Tx<'_>, application: i64) -> Result<(),
     for sql in [
         "DELETE FROM mentions WHERE application_id = $1",
         "DELETE FROM read_receipts WHERE application_id = $1",
+        "DELETE FROM reports WHERE application_id = $1",
         "UPDATE threads SET message_id = NULL WHERE application_id = $1",
         "DELETE FROM messages WHERE application_id = $1",
         "DELETE FROM threads WHERE application_id = $1",
@@ -483,7 +483,8 @@ fn delete_with_replies(tx: &Tx<'_>, application: i64, ids: Vec<i64>) -> Result<(
     for chunk in doomed.chunks(CHUNK) {
         let (list, params) = listed(application, chunk);
         files::discard(tx, &format!("message_id IN ({list})"), &params)?;
-        for table in ["mentions", "read_receipts"] {
+        unread::deleted(tx, application, chunk)?;
+        for table in ["mentions", "read_receipts", "reports"] {
             let sql = format!("DELETE FROM {table} WHERE application_id = $1 AND message_id IN ({list})");
             tx.execute(&sql, &params)?;
         }

@@ -14,6 +14,7 @@
 
 mod error;
 mod json;
+mod merge;
 mod migrations;
 mod page;
 mod sqlite;
@@ -30,12 +31,15 @@ pub mod leftovers;
 pub mod members;
 pub mod mentions;
 pub mod messages;
+pub mod notifications;
 pub mod read_receipts;
+pub mod reports;
 pub mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod threads;
 pub mod tokens;
+pub mod unread;
 pub mod users;
 
 pub use self::error::{Constraint, OpenError, StoreError};

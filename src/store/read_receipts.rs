@@ -3,7 +3,7 @@
 use super::leftovers::{message_stays, user_stays};
 use super::page::{Slice, id_list};
 use super::users::{self, UserRow};
-use super::{Param, StoreError, Tx};
+use super::{Param, StoreError, Tx, unread};
 
 /// A row of `read_receipts`, with its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub fn record(tx: &Tx<'_>, application: i64, message: i64, user: i64, now: i64) 
             "UPDATE messages SET read_receipts = read_receipts + 1 WHERE application_id = $1 AND id = $2",
             &[application.into(), message.into()],
         )?;
+        unread::read(tx, application, message, user)?;
     }
     Ok(recorded)
 }
@@ -74,6 +75,20 @@ pub fn total(tx: &Tx<'_>, application: i64, message: i64) -> Result<Option<i64>,
         message_stays!("messages")
     );
     tx.query_opt(sql, &[application.into(), message.into()], |row| row.i64(0))
+}
+
+/// Which of these messages a user has read, each with when, in milliseconds since the epoch.
+pub fn of_user(tx: &Tx<'_>, application: i64, user: i64, messages: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut params: Vec<Param<'_>> = vec![application.into(), user.into()];
+    let list = id_list(3, messages, &mut params);
+    let sql = format!(
+        "SELECT message_id, created_time FROM read_receipts WHERE application_id = $1 AND user_id = $2 \
+         AND message_id IN ({list})"
+    );
+    tx.query(&sql, &params, |row| Ok((row.i64(0)?, row.i64(1)?)))
 }
 
 /// Forgets at most `limit` of the messages that a user has read, and says how many there were.

@@ -8,7 +8,7 @@ use super::members::{self, Roster};
 use super::page::{Slice, id_list, order_by, total_order};
 use super::tx::words;
 use super::users::{self, UserRow};
-use super::{Param, Row, Sort, StoreError, Tx, channels};
+use super::{Param, Row, Sort, StoreError, Tx, channels, notifications};
 
 /// How long a session is believed to be active since its node was last heard of, in milliseconds. A node should say so
 /// three times as often.
@@ -157,6 +157,7 @@ pub fn enter(
     )?;
     if !members::contains(tx, application, channel, user, Roster::Participants)? {
         members::add(tx, application, channel, user, Roster::Participants, now)?;
+        notifications::arrive(tx, application, channel, user)?;
     }
     Ok(Some(id))
 }
@@ -185,6 +186,7 @@ pub fn leave(tx: &Tx<'_>, application: i64, id: i64, now: i64) -> Result<bool, S
     )?;
     if others.is_none() {
         members::delete(tx, application, channel, user, Roster::Participants)?;
+        notifications::depart(tx, application, channel, user)?;
     }
     Ok(true)
 }

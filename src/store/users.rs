@@ -3,6 +3,7 @@
 use super::leftovers::{self, channel_stays, user_stays};
 use super::page::{Slice, id_list, name_list, order_by, total_order};
 use super::tx::words;
+use super::unread::{totals, unread};
 use super::{Param, Row, Sort, StoreError, Tx, applications, channels, files};
 
 words! {
@@ -68,6 +69,8 @@ pub struct UserFilter {
     pub name: Option<String>,
     /// Those whose properties contain those of this JSON object.
     pub properties: Option<String>,
+    /// Those who have messages that they have not read, or those who have none.
+    pub unread: Option<bool>,
 }
 
 /// The columns of a [`UserRow`], in the order [`read`] takes them in.
@@ -263,6 +266,18 @@ impl UserFilter {
         if let Some(properties) = &self.properties {
             params.push(properties.into());
             sql += &format!(" AND json_contains(users.properties, ${})", params.len());
+        }
+        if let Some(unread) = self.unread {
+            sql.push_str(if unread { " AND EXISTS " } else { " AND NOT EXISTS " });
+            sql.push_str(concat!(
+                "(SELECT 1 FROM members ",
+                totals!(),
+                " WHERE members.application_id = $1 AND members.user_id = users.id AND ",
+                unread!(),
+                " > 0",
+                channel_stays!("members.channel_id"),
+                ")"
+            ));
         }
         (sql, params)
     }

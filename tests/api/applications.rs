@@ -25,10 +25,11 @@ async fn links_lead_from_the_root_to_everything() {
             "users": {"href": format!("{own}/users")},
             "channels": {"href": format!("{own}/channels")},
             "messages": {"href": format!("{own}/messages")},
+            "messageReadReceiptSummaries": {"href": format!("{own}/application/message-read-receipt-summaries")},
             "jobs": {"href": format!("{own}/jobs")},
             "userSessions": {"href": format!("{own}/user-sessions")},
             "chatSessions": {"href": format!("{own}/chat-sessions")},
-            "find:users": {"href": format!("{own}/users{{?page,size,sort*,name,properties}}"), "templated": true},
+            "find:users": {"href": format!("{own}/users{{?page,size,sort*,name,properties,unread}}"), "templated": true},
             "find:channels": {"href": format!("{own}/channels{{?page,size,sort*,type,members*,startTime,endTime,properties}}"), "templated": true},
             "find:messages": {"href": format!("{own}/messages{{?size,username,query}}"), "templated": true},
         })

@@ -37,6 +37,7 @@ async fn a_channel_of_each_named_type_is_created() {
         let mut links = json!({
             "self": {"href": format!("{application}/channels/{id}")},
             "participants": {"href": format!("{application}/channels/{id}/participants")},
+            "reportedMessages": {"href": format!("{application}/channels/{id}/reported-messages")},
             "messages": {"href": format!("{application}/channels/{id}/messages")},
             "events": {"href": format!("{application}/channels/{id}/events")},
             "application": {"href": application},

@@ -7,7 +7,7 @@ use chatkitty_platform::generated::client::Error;
 use chatkitty_platform::generated::server::OPERATIONS;
 use chatkitty_platform::generated::wire::{
     ChannelResource, ChannelType, ChatUserType, CreateChannelResource, DeletedMessageResource, MessageResource,
-    ReplyThreadResource, StreamEvent, ValidationErrorCode,
+    NotificationData, ReplyThreadResource, StreamEvent, ValidationErrorCode,
 };
 use chatkitty_platform::session::TokenError;
 use chatkitty_platform::store::tokens;
@@ -412,6 +412,18 @@ async fn every_operation_can_be_called() {
     assert_eq!((&*edited.body, edited.replies_count), ("Hello, all", Some(1)));
     let receipts = call!("listMessageReadReceipts", client.list_message_read_receipts().id(message));
     assert_eq!(receipts.page.total_elements, 0);
+    // There are two messages, one of the user and a reply of the application.
+    assert_eq!(call!("listUserMessages", client.list_user_messages().id(user.id)).page.size, 1);
+    assert_eq!(call!("countUserUnreadMessages", client.count_user_unread_messages().id(user.id)).count, 1);
+    let told = call!("listUserNotifications", client.list_user_notifications().id(user.id));
+    assert!(matches!(told.embedded.notifications[0].data, NotificationData::SystemSentMessage(_)));
+    let reported = call!("listChannelReportedMessages", client.list_channel_reported_messages().id(channel));
+    assert_eq!(reported.page.total_elements, 0);
+    let summaries = call!(
+        "retrieveApplicationMessageReadReceiptSummaries",
+        client.retrieve_application_message_read_receipt_summaries()
+    );
+    assert_eq!(summaries.embedded.summaries.len() as i64, summaries.page.total_elements);
 
     let events = call!("streamEvents", client.stream_events().after(0).follow(false).channel(vec![channel]));
     let events: Vec<_> = events.into_inner().try_collect().await.expect("the events that are kept");

@@ -2,7 +2,7 @@
 
 use crate::child::Serving;
 use crate::support::{Answer, Caller, Server};
-use chatkitty_platform::store::{read_receipts, sessions};
+use chatkitty_platform::store::{read_receipts, reports, sessions};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use rusqlite::Connection;
@@ -23,12 +23,13 @@ const MARKS: [&str; 2] = ["deleted_channels", "deleted_users"];
 const OUTLIVED: [(&str, &str); 2] = [("events", "channel_id"), ("jobs", "channel_id")];
 
 /// Totals that are kept: in which table and column, and what they count.
-const TOTALS: [(&str, &str, &str); 19] = [
+const TOTALS: [(&str, &str, &str); 25] = [
     ("applications", "users", "users WHERE application_id = owner.id"),
     ("applications", "open_channels", "channels WHERE application_id = owner.id AND type = 'OPEN'"),
     ("applications", "public_channels", "channels WHERE application_id = owner.id AND type = 'PUBLIC'"),
     ("applications", "private_channels", "channels WHERE application_id = owner.id AND type = 'PRIVATE'"),
     ("applications", "direct_channels", "channels WHERE application_id = owner.id AND type = 'DIRECT'"),
+    ("applications", "members", "members WHERE application_id = owner.id"),
     ("applications", "jobs", "jobs WHERE application_id = owner.id"),
     ("applications", "running_jobs", "jobs WHERE application_id = owner.id AND ended_time IS NULL"),
     ("applications", "user_sessions", "user_sessions WHERE application_id = owner.id"),
@@ -41,6 +42,16 @@ const TOTALS: [(&str, &str, &str); 19] = [
     ("channels", "moderators", "moderators WHERE channel_id = owner.id"),
     ("channels", "invites", "invites WHERE channel_id = owner.id"),
     ("channels", "participants", "participants WHERE channel_id = owner.id"),
+    ("channel_totals", "messages", "messages WHERE channel_id = owner.channel_id"),
+    ("channel_totals", "reported", "messages WHERE channel_id = owner.channel_id AND reports > 0"),
+    ("reader_totals", "sent", "messages WHERE channel_id = owner.channel_id AND user_id = owner.user_id"),
+    (
+        "reader_totals",
+        "receipts",
+        "read_receipts WHERE user_id = owner.user_id \
+         AND message_id IN (SELECT id FROM messages WHERE channel_id = owner.channel_id)",
+    ),
+    ("messages", "reports", "reports WHERE message_id = owner.id"),
     ("messages", "read_receipts", "read_receipts WHERE message_id = owner.id"),
     (
         "messages",
@@ -92,6 +103,7 @@ async fn fill(api: &Caller<'_>) {
             for user in reader {
                 for message in read {
                     read_receipts::record(tx, application, message, user, 0)?;
+                    reports::record(tx, application, message, user, 0)?;
                 }
                 let session = sessions::start(tx, application, user, "node", None, 0)?.expect("there is such a user");
                 sessions::enter(tx, application, session, channel, 0)?;

@@ -26,6 +26,10 @@ async fn a_user_with_only_a_name_gets_the_defaults() {
             "_links": {
                 "self": {"href": format!("{application}/users/{id}")},
                 "channels": {"href": format!("{application}/users/{id}/channels")},
+                "messages": {"href": format!("{application}/users/{id}/messages")},
+                "unreadMessages": {"href": format!("{application}/users/{id}/messages?unread=true")},
+                "unreadCount": {"href": format!("{application}/users/{id}/messages/unread/count")},
+                "notifications": {"href": format!("{application}/users/{id}/notifications")},
                 "displayPicture": {"href": format!("{application}/users/{id}/display-picture")},
                 "application": {"href": application},
             },

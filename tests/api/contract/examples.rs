@@ -54,7 +54,9 @@ fn round_trip(schema: &str) -> Option<RoundTrip> {
         }
         "CreateMessageResource" => through::<types::CreateMessageResource>,
         "CreatePersonChatUserResource" => through::<types::CreatePersonChatUserResource>,
+        "CountResource" => through::<types::CountResource>,
         "CursorPagedModelMessageResource" => through::<types::CursorPagedModelMessageResource>,
+        "CursorPagedModelNotificationResource" => through::<types::CursorPagedModelNotificationResource>,
         "DeletedMessageResource" => through::<wire::DeletedMessageResource>,
         "FileMessageUpload" => through::<types::FileMessageUpload>,
         "FileUpload" => through::<types::FileUpload>,
@@ -68,6 +70,8 @@ fn round_trip(schema: &str) -> Option<RoundTrip> {
         "PagedModelChatUserResource" => through::<types::PagedModelChatUserResource>,
         "SecretResource" => through::<types::SecretResource>,
         "PagedModelMessageReadReceiptResource" => through::<types::PagedModelMessageReadReceiptResource>,
+        "PagedModelMessageReadReceiptSummaryResource" => through::<types::PagedModelMessageReadReceiptSummaryResource>,
+        "PagedModelMessageResource" => through::<types::PagedModelMessageResource>,
         "ReplyThreadKeystrokesResource" => through::<types::ReplyThreadKeystrokesResource>,
         "ReplyThreadResource" => through::<wire::ReplyThreadResource>,
         "PagedModelChatUserSessionResource" => through::<types::PagedModelChatUserSessionResource>,

@@ -6,8 +6,8 @@ use super::values::text_of;
 use crate::support::{Answer, CLIENT, Caller, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chatkitty_platform::store::Tx;
 use chatkitty_platform::store::files::{self, FileOwner, FileRow};
+use chatkitty_platform::store::{Tx, reports};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use reqwest::header;
 use serde_json::{Value, json};
@@ -185,7 +185,12 @@ async fn populate(caller: &Caller<'_>, left_out: Option<&str>) -> Ids {
         let thread = caller.delete(&format!("/v1/messages/{}", message["id"])).await.ok();
         ids.insert("threads", id(&thread));
         if left_out != Some("messages") {
-            ids.insert("messages", id(&caller.message(&channel, "Hello").await));
+            let message = id(&caller.message(&channel, "Hello").await);
+            ids.insert("messages", message);
+            if let (Some(user), application) = (ids.get("users").copied(), ids["applications"]) {
+                let report = move |tx: &Tx<'_>| reports::record(tx, application, message, user, 0);
+                caller.server.store().write(report).await.expect("a report");
+            }
         }
     }
     ids
