@@ -134,13 +134,25 @@ async function main() {
   await call('updateMessage', () => Messages.updateMessage(sent.id, { properties: { aB: 1 } }),
     (message) => message.properties.aB === 1)
   await call('listMessageReadReceipts', () => Messages.listMessageReadReceipts(sent.id))
-  await call('listChannelReportedMessages', () => Channels.listChannelReportedMessages(lobby.id))
   await call('listUserMessages', () => Users.listUserMessages(ada.id), (page) => items(page, 'messages').length === 1)
   await call('listUserChannels', () => Users.listUserChannels(ada.id), (page) => items(page, 'channels').length > 0)
-  await call('countUserUnreadMessages', () => Users.countUserUnreadMessages(grace.id), (found) => found.count >= 0)
-  await call('listUserNotifications', () => Users.listUserNotifications(grace.id))
-  await call('retrieveApplicationMessageReadReceiptSummaries',
-    () => Application.retrieveApplicationMessageReadReceiptSummaries({ page: 0, size: 25 }))
+  // In the direct channel grace is still a member, and is told of what ada says there.
+  await Channels.sendChannelMessage(direct.id, { type: 'TEXT', body: 'Hello <@grace>', user: { id: ada.id } })
+  await call('listUserNotifications', () => Users.listUserNotifications(grace.id), (page) => {
+    const [{ data, channel, title }] = items(page, 'notifications')
+    return data.type === 'USER:MENTIONED:USER' && data[f('mentionedUser')].id === grace.id && channel.id === direct.id &&
+      data.message[f('channelId')] === direct.id && title.length > 0
+  })
+  await call('listUserMessages', () => Users.listUserMessages(grace.id, 25, undefined, undefined, undefined, true),
+    (page) => items(page, 'messages').length === 1)
+  if (snake) {
+    await call('countUserUnreadMessages', () => Users.countUserUnreadMessages(grace.id), (found) => found.count === 1)
+    await call('listChannelReportedMessages', () => Channels.listChannelReportedMessages(lobby.id),
+      (page) => page.page.total_elements === 0)
+    await call('retrieveApplicationMessageReadReceiptSummaries',
+      () => Application.retrieveApplicationMessageReadReceiptSummaries({ page: 0, size: 25 }),
+      (page) => items(page, 'summaries').some((one) => one.user.id === grace.id && one.count === 1))
+  }
   const thread = await call('deleteMessage', () => Messages.deleteMessage(sent.id), (found) => found.id > 0)
   await call('retrieveThread', () => Threads.retrieveThread(thread.id), (found) => found.id === thread.id)
   await call('sendThreadMessage', () => Threads.sendThreadMessage(thread.id, { type: 'TEXT', body: 'A reply' }),

@@ -252,7 +252,40 @@ call("retrieveMessage", lambda: messages.retrieve_message(sent.id), lambda messa
 call("listMessageReadReceipts", lambda: messages.retrieve_message_read_receipts(sent.id))
 call("listUserMessages", lambda: users.retrieve_user_messages(ada.id), lambda page: len(embedded(page, "messages")) == 1)
 call("listUserChannels", lambda: users.retrieve_user_channels(ada.id), lambda page: len(embedded(page, "channels")) > 1)
-call("listUserNotifications", lambda: users.retrieve_user_notifications(grace.id))
+
+
+def say(body, user=None, path="/v1/channels/{id}/messages", id=lobby.id):
+    sender = {"user": {"id": user.id}} if user else {}
+    return post(path, {"type": "TEXT", "body": body, **sender}, MessageResource, id=id)
+
+
+# One notification of every type, as the SDK checks each by its own schema.
+post("/v1/channels/{id}/members", {"id": grace.id}, ChannelResource, id=lobby.id)
+request = urllib.request.Request(f"{URL}/v1/messages/{say('Hello', grace).id}/thread")
+request.add_header("Authorization", f"Bearer {client.configuration.access_token}")
+with urllib.request.urlopen(request) as answer:
+    say("Hello to you", ada, "/v1/threads/{id}/messages", json.load(answer)["id"])
+say("Hello, all")
+say("Hello, <@grace>", ada)
+say("Hello, <#sdk-lobby>", ada)
+say("Hello, everybody", ada)
+call(
+    "listUserNotifications",
+    lambda: users.retrieve_user_notifications(grace.id, size=5),
+    lambda page: [told.data.type for told in embedded(page, "notifications")]
+    == [
+        "USER:SENT:MESSAGE",
+        "USER:MENTIONED:CHANNEL",
+        "USER:MENTIONED:USER",
+        "SYSTEM:SENT:MESSAGE",
+        "USER:REPLIED_TO:MESSAGE",
+    ],
+)
+call(
+    "listUserMessages",
+    lambda: users.retrieve_user_messages(grace.id, unread=True, size=2),
+    lambda page: [message.body for message in embedded(page, "messages")] == ["Hello, everybody", "Hello, <#sdk-lobby>"],
+)
 thread = call("deleteMessage", lambda: messages.delete_message(sent.id), lambda thread: thread.id > 0)
 if thread is not None:
     call("retrieveThread", lambda: threads.retrieve_thread(thread.id), lambda found: found.id == thread.id)
