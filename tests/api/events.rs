@@ -374,6 +374,14 @@ async fn a_message_in_an_open_channel_is_broadcast() {
     let event = events.event().await;
     assert_eq!((&event["type"], &event["message"]), (&json!("MESSAGE_CREATED"), &message));
     assert!(event["message"].get("id").is_none(), "{event}");
+    api.user("jdoe").await;
+    let keys = json!({"keys": "ps", "user": {"username": "jdoe"}});
+    let typed = api.post(&format!("/v1/channels/{}/keystrokes", channel["id"]), keys).await.ok();
+    assert_eq!(events.event().await["type"], "USER_CREATED");
+    let event = events.event().await;
+    assert_eq!((&event["channelId"], &event["keystrokes"]), (&channel["id"], &typed));
+    let path = format!("/v1/channels/{}/messages", channel["id"]);
+    assert_eq!(api.get(&path).await.ok()["_embedded"]["messages"], json!([]), "nothing is kept");
 }
 
 #[tokio::test]
