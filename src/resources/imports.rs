@@ -5,7 +5,7 @@
 //! is noted in the same transaction, and its neighbours are imported all the same.
 
 use super::messages::{Outgoing, Place};
-use super::{Decision, channels, jobs as job_resources, members, messages, stored, users};
+use super::{Decision, channels, find_user, jobs as job_resources, members, messages, stored, users};
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault, code_of};
 use crate::files::Attachment;
@@ -22,14 +22,17 @@ use crate::generated::wire::{ChannelImport, MessageImport, ValidationErrorCode};
 use crate::jobs::{Interrupted, Work, end};
 use crate::naming::{OtherSpelling, Respeller};
 use crate::platform::Platform;
-use crate::store::channels::ChannelType;
 use crate::store::jobs::{self, FaultRow, JobRow, JobState, JobType, Lease, NewJob, Progress};
-use crate::store::{StoreError, Tx, channels as channel_rows, files, users as user_rows};
+use crate::store::threads::ThreadRow;
+use crate::store::users::UserRow;
+use crate::store::{StoreError, Tx, files, users as user_rows};
 use openapi_dropshot::runtime::{Call, Code, Location, Multipart, Reply, Upload, Violation, schema};
 use serde::de::{DeserializeSeed, Error as _, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::{BufReader, Read};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -331,10 +334,10 @@ fn read_item(kind: JobType, text: &str) -> Result<Item, Vec<Violation>> {
 
 /// Imports a batch, and notes the progress and the faults.
 fn write(tx: &Tx<'_>, lease: &Lease, job: &JobRow, batch: &Batch) -> Result<(), StoreError> {
-    let mut step = Progress::default();
+    let (mut step, mut named) = (Progress::default(), Named::default());
     for (index, item) in batch {
         let faults = match item {
-            Ok(item) => match import(tx, job, item)? {
+            Ok(item) => match import(tx, job, item, &mut named)? {
                 Ok(true) => {
                     step.done += 1;
                     continue;
@@ -359,12 +362,20 @@ fn write(tx: &Tx<'_>, lease: &Lease, job: &JobRow, batch: &Batch) -> Result<(), 
     jobs::advance(tx, lease, step)
 }
 
+/// What the messages of a batch name, looked up once: nobody else writes while a batch is written.
+#[derive(Default)]
+struct Named {
+    /// The MAIN threads of channels, and whether messages are kept there.
+    channels: HashMap<i64, (ThreadRow, bool)>,
+    users: HashMap<String, UserRow>,
+}
+
 /// Imports an item, unless its idempotency key is known.
-fn import(tx: &Tx<'_>, job: &JobRow, item: &Item) -> Decision<bool> {
+fn import(tx: &Tx<'_>, job: &JobRow, item: &Item, named: &mut Named) -> Decision<bool> {
     let (application, kind, channel) = (job.application_id, job.kind, job.channel_id);
     let key = item.key();
     if let Some(key) = key
-        && jobs::is_imported(tx, application, kind, channel, key)?
+        && !jobs::keep_key(tx, application, kind, channel, key)?
     {
         return Ok(Ok(false));
     }
@@ -372,13 +383,13 @@ fn import(tx: &Tx<'_>, job: &JobRow, item: &Item) -> Decision<bool> {
         Item::User(user) => import_user(tx, application, user)?,
         Item::Channel(channel) => channels::create(tx, application, &channel.clone().into())?.map(|_| ()),
         Item::Member(member) => import_member(tx, application, channel.unwrap_or_default(), member)?,
-        Item::Message(message) => import_message(tx, application, message)?,
+        Item::Message(message) => import_message(tx, application, message, named)?,
     };
     if let Err(error) = outcome {
+        if let Some(key) = key {
+            jobs::forget_key(tx, application, kind, channel, key)?;
+        }
         return Ok(Err(error));
-    }
-    if let Some(key) = key {
-        jobs::keep_key(tx, application, kind, channel, key)?;
     }
     Ok(Ok(true))
 }
@@ -421,25 +432,38 @@ fn import_member(tx: &Tx<'_>, application: i64, channel: i64, member: &ChannelMe
     Ok(members::add(tx, application, channel, &reference)?.map(|_| ()))
 }
 
-fn import_message(tx: &Tx<'_>, application: i64, message: &MessageImport) -> Decision<()> {
+fn import_message(tx: &Tx<'_>, application: i64, message: &MessageImport, named: &mut Named) -> Decision<()> {
     let (channel, user, body, group_tag, properties) = match message.clone() {
         MessageImport::Text(m) => (m.channel_id, Some(m.user), m.body, m.group_tag, m.properties),
         MessageImport::SystemText(m) => (m.channel_id, None, m.body, m.group_tag, m.properties),
         // The schema admits the document's types only.
         MessageImport::Unknown(_) => return Ok(Ok(())),
     };
-    if channel_rows::get(tx, application, channel)?.is_some_and(|channel| channel.kind == ChannelType::Open) {
+    let (thread, kept) = match named.channels.entry(channel) {
+        Entry::Occupied(found) => found.into_mut(),
+        Entry::Vacant(place) => match messages::find(tx, application, Place::Channel(channel), false)? {
+            Ok(found) => place.insert(found),
+            Err(error) => return Ok(Err(error)),
+        },
+    };
+    if !*kept {
         let message = "an open channel keeps no messages, so that there is nothing to import";
         return Ok(Err(Fault::new("channelId", ValidationErrorCode::Unprocessable, message).into()));
     }
-    let message = Outgoing {
-        user: user.map(|name| (UsernameReference { username: name.0 }.into(), "user")),
-        text: Some(body),
-        file: None,
-        group_tag,
-        properties: stored(properties),
+    let user = match user.map(|name| named.users.entry(name.0)) {
+        None => None,
+        Some(Entry::Occupied(found)) => Some(found.get().clone()),
+        Some(Entry::Vacant(place)) => {
+            let reference = UsernameReference { username: place.key().clone() }.into();
+            match find_user(tx, application, &reference, "user")? {
+                Ok(user) => Some(place.insert(user).clone()),
+                Err(fault) => return Ok(Err(fault.into())),
+            }
+        }
     };
-    Ok(messages::send(tx, application, Place::Channel(channel), message)?.map(|_| ()))
+    let properties = stored(properties);
+    let message = Outgoing { user: None, text: Some(body), file: None, group_tag, properties };
+    messages::write(tx, thread, true, user, message).map(|_| Ok(()))
 }
 
 /// What the report says of an item that a rule refuses.

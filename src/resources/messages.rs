@@ -400,7 +400,7 @@ fn unreadable_properties() -> Error {
 }
 
 /// The thread that a message goes to, and whether messages are kept there. A `hosted` file must be.
-fn find(tx: &Tx<'_>, application: i64, place: Place, hosted: bool) -> Decision<(ThreadRow, bool)> {
+pub(super) fn find(tx: &Tx<'_>, application: i64, place: Place, hosted: bool) -> Decision<(ThreadRow, bool)> {
     let thread = match place {
         Place::Channel(id) => thread_rows::main_of(tx, application, id)?.ok_or(Error::NotFound("channel")),
         Place::Thread(id) => thread_rows::get(tx, application, id)?.ok_or(Error::NotFound("thread")),
@@ -444,6 +444,18 @@ pub(super) fn send(tx: &Tx<'_>, application: i64, place: Place, outgoing: Outgoi
         },
         None => None,
     };
+    write(tx, &thread, kept, user, outgoing).map(Ok)
+}
+
+/// Writes a message of a user, or of the application, in a thread, and records that. What is not kept is only recorded.
+pub(super) fn write(
+    tx: &Tx<'_>,
+    thread: &ThreadRow,
+    kept: bool,
+    user: Option<UserRow>,
+    outgoing: Outgoing,
+) -> Result<Message, StoreError> {
+    let application = thread.application_id;
     let message = NewMessage {
         kind: match (user.is_some(), outgoing.file.is_some()) {
             (true, false) => MessageType::Text,
@@ -457,7 +469,7 @@ pub(super) fn send(tx: &Tx<'_>, application: i64, place: Place, outgoing: Outgoi
         group_tag: outgoing.group_tag,
         properties: outgoing.properties,
     };
-    let row = if kept { messages::create(tx, &thread, message, now())? } else { message.row(UNKEPT, &thread, now()) };
+    let row = if kept { messages::create(tx, thread, message, now())? } else { message.row(UNKEPT, thread, now()) };
     let mentions = mentioned(tx, &row)?;
     let message = if mentions.is_empty() {
         Message { row, user, mentions: Vec::new() }
@@ -468,7 +480,7 @@ pub(super) fn send(tx: &Tx<'_>, application: i64, place: Place, outgoing: Outgoi
         with_mentions(tx, application, vec![row], mentions)?.remove(0)
     };
     record(tx, EventType::MessageCreated, &message)?;
-    Ok(Ok(message))
+    Ok(message)
 }
 
 /// Records what happened to a message.

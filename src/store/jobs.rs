@@ -389,24 +389,24 @@ pub(super) fn forget_channel(tx: &Tx<'_>, application: i64, channel: i64, limit:
     Ok(forgotten as i64)
 }
 
-/// Whether an item with this idempotency key was imported before.
-pub fn is_imported(
+/// Keeps the idempotency key of an item that is about to be imported, and says whether it is new.
+pub fn keep_key(
     tx: &Tx<'_>,
     application: i64,
     kind: JobType,
     channel: Option<i64>,
     key: &str,
 ) -> Result<bool, StoreError> {
-    let found = tx.query_opt(
-        "SELECT 1 FROM import_keys WHERE application_id = $1 AND type = $2 AND channel_id = $3 AND key = $4",
+    let kept = tx.execute(
+        "INSERT INTO import_keys (application_id, type, channel_id, key) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT DO NOTHING",
         &[application.into(), kind.into(), channel.unwrap_or(0).into(), key.into()],
-        |row| row.i64(0),
     )?;
-    Ok(found.is_some())
+    Ok(kept > 0)
 }
 
-/// Keeps the idempotency key of an item that is imported.
-pub fn keep_key(
+/// Forgets the idempotency key of an item that was refused after all.
+pub fn forget_key(
     tx: &Tx<'_>,
     application: i64,
     kind: JobType,
@@ -414,7 +414,7 @@ pub fn keep_key(
     key: &str,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO import_keys (application_id, type, channel_id, key) VALUES ($1, $2, $3, $4)",
+        "DELETE FROM import_keys WHERE application_id = $1 AND type = $2 AND channel_id = $3 AND key = $4",
         &[application.into(), kind.into(), channel.unwrap_or(0).into(), key.into()],
     )?;
     Ok(())
