@@ -576,10 +576,11 @@ async fn tail_shows_events_as_they_happen() {
     assert_eq!(json()["user"]["name"], "jdoe");
     let address = format!("/v1/channels/{id}/messages");
     let sent = api.post(&address, json!({"body": "Hello\u{1b}[2J\nall", "user": {"username": "jdoe"}})).await.ok();
-    assert_eq!(json()["message"], sent);
+    let event = json();
+    assert_eq!(event["message"], sent);
     let line = some.line();
     let (time, rest) = line.split_once(' ').expect("a time and more");
-    assert_eq!(time, sent["createdTime"].as_str().expect("a time"));
+    assert_eq!(time, event["createdTime"].as_str().expect("a time"));
     assert_eq!(rest, format!("3 MESSAGE_CREATED in channel {id}: jdoe: Hello\\u{{1b}}[2J\\nall"));
     let mut own = tail(&["--json", "--type", "USER_UPDATED", "--username", "jdoe"]);
     let online = serde_json::from_str::<Value>(&own.line()).expect("a line of JSON");
