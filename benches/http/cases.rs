@@ -15,12 +15,14 @@ use crate::server::Server;
 use crate::wire;
 
 /// The names of all cases, in the order in which they run.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 9] = [
     "api_root",
     "retrieve_user",
     "page_of_25_users",
     "create_message_1",
     "create_message_64",
+    "create_message_with_mentions_64",
+    "list_channels_filtered",
     "token_issue",
     "unknown_path",
 ];
@@ -43,6 +45,7 @@ pub(crate) fn measure(plan: &Plan, scratch: &Path, only: &[String]) -> anyhow::R
     let product = Server::product(&scratch.join("cases.db"))?;
     product.wait_until_ready()?;
     let fixture = Fixture::create(product.address)?;
+    fixture.create_channels(product.address)?;
     let mut reports = Vec::new();
     for case in cases(&fixture)? {
         if only.is_empty() || only.iter().any(|name| name == case.name) {
@@ -61,12 +64,21 @@ fn cases(fixture: &Fixture) -> anyhow::Result<Vec<Case>> {
         "application/json",
         &json!({ "body": MESSAGE_BODY }).to_string(),
     );
+    let mentioning = wire::post(
+        &format!("/v1/channels/{}/messages", fixture.channel),
+        authorization,
+        "application/json",
+        &json!({ "body": format!("<@user-0001> and <@user-0002>, see <#bench>. {MESSAGE_BODY}") }).to_string(),
+    );
+    let filtered = "/v1/channels?size=25&type=PUBLIC&members=user-0001&properties=%7B%22team%22%3A%22north%22%7D";
     let requests = [
         (wire::get("/v1", authorization), 200, 16, Some(Aim::CpuOverHyper(3.0)), None),
         (wire::get(&format!("/v1/users/{}", fixture.user), authorization), 200, 16, None, None),
         (wire::get("/v1/users?size=25", authorization), 200, 16, Some(Aim::CpuOverHyper(5.0)), None),
         (message.clone(), 200, 1, None, Some(1)),
         (message, 200, 64, Some(Aim::RowsOverRawSqlite(0.5)), Some(64)),
+        (mentioning, 200, 64, None, Some(64)),
+        (wire::get(filtered, authorization), 200, 16, None, None),
         (fixture::token_request(), 200, 64, Some(Aim::RequestsPerSecond(5_000.0)), None),
         (wire::get("/nowhere", authorization), 404, 16, None, None),
     ];

@@ -46,6 +46,27 @@ impl Fixture {
     }
 }
 
+/// Channels made by [`Fixture::create_channels`]; a quarter of them is found by the filters.
+const CHANNELS: usize = 400;
+
+impl Fixture {
+    /// Makes 400 PUBLIC channels, every second one with the first user as a member, and of those every second one in the
+    /// team `north`.
+    ///
+    /// # Errors
+    /// A request fails; the message carries the answer.
+    pub(crate) fn create_channels(&self, address: SocketAddr) -> anyhow::Result<()> {
+        for number in 0..CHANNELS {
+            let members = if number % 2 == 0 { json!([{ "username": "user-0001" }]) } else { json!([]) };
+            let team = if number % 4 == 0 { "north" } else { "south" };
+            let name = format!("channel-{number:04}");
+            let body = json!({ "type": "PUBLIC", "name": name, "members": members, "properties": { "team": team } });
+            create(address, &self.authorization, "/v1/channels", &body).context("cannot create a channel")?;
+        }
+        Ok(())
+    }
+}
+
 /// Fetches an access token and gives the header line that carries it.
 ///
 /// # Errors

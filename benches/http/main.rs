@@ -10,6 +10,7 @@
 //! cargo bench --bench http -- --quick           short rounds, to see that it works
 //! cargo bench --bench http -- --case api_root   one case; may be repeated
 //! cargo bench --bench http -- --growth          adds 5,000,000 messages (about 2 GB of disk)
+//! cargo bench --bench http -- --case search_messages --messages 5000000
 //! cargo bench --bench http -- --builds --cold   adds build times; restores every file it edits
 //! ```
 //!
@@ -22,6 +23,7 @@
 
 mod bare_hyper;
 mod builds;
+mod bulk;
 mod cases;
 mod fanout;
 mod fixture;
@@ -61,6 +63,10 @@ struct Arguments {
     #[arg(long)]
     growth: bool,
 
+    /// Messages that are searched in; 5000000 take some minutes to be made
+    #[arg(long, default_value_t = 100_000)]
+    messages: u64,
+
     /// Also times generation and rebuilds (debug profile)
     #[arg(long)]
     builds: bool,
@@ -91,7 +97,7 @@ fn main() -> anyhow::Result<()> {
         return stock_dropshot::serve(answer);
     }
 
-    let names = [&cases::NAMES[..], &[fanout::NAME]].concat();
+    let names = [&cases::NAMES[..], &bulk::NAMES, &[fanout::NAME]].concat();
     for name in &arguments.cases {
         ensure!(names.contains(&name.as_str()), "there is no case {name:?}; choose from: {}", names.join(", "));
     }
@@ -114,6 +120,7 @@ fn main() -> anyhow::Result<()> {
         let sizes: &[u64] = if arguments.growth { &[1_000, 100_000, 5_000_000] } else { &[1_000, 100_000] };
         report.growth = growth::measure(&plan, scratch.path(), sizes)?;
     }
+    report.bulk = bulk::measure(&plan, scratch.path(), &arguments.cases, arguments.messages)?;
     if arguments.builds {
         report.builds = builds::measure(&directory, arguments.cold)?;
     }

@@ -92,6 +92,52 @@ impl Messages {
         Ok(())
     }
 
+    /// Gives every message a word of its own out of `words`, and enters all of them into the index of what messages say.
+    ///
+    /// # Errors
+    /// A statement fails.
+    pub(crate) fn index(&self, words: i64) -> anyhow::Result<()> {
+        self.connection.pragma_update(None, "synchronous", "OFF")?;
+        self.connection.execute_batch("DELETE FROM message_search")?;
+        self.connection.execute("UPDATE messages SET body = body || ' word' || (id % ?1)", [words])?;
+        self.connection.execute_batch(
+            "INSERT INTO message_search (rowid, place, text) \
+             SELECT id, 'a' || application_id || ' c' || channel_id, body FROM messages ORDER BY id",
+        )?;
+        self.connection.pragma_update(None, "synchronous", "FULL")?;
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Searches for `duration`, for one word after the other, and reads the `limit` newest messages with it; gives
+    /// searches per second.
+    ///
+    /// # Errors
+    /// A statement fails, or a word is not found.
+    pub(crate) fn search_for(&self, duration: Duration, words: i64, limit: i64) -> anyhow::Result<f64> {
+        let sql = format!(
+            "SELECT {} FROM messages WHERE id IN (SELECT rowid FROM message_search WHERE message_search MATCH ?1 \
+             ORDER BY rowid DESC LIMIT ?2) ORDER BY id DESC",
+            self.columns
+        );
+        let channel: i64 = self.connection.query_row("SELECT min(channel_id) FROM messages", [], |row| row.get(0))?;
+        let mut statement = self.connection.prepare(&sql)?;
+        let start = Instant::now();
+        let mut searches = 0;
+        while start.elapsed() < duration {
+            let question = format!("place : \"c{channel}\" AND text : \"word{}\"", searches % words);
+            let mut rows = statement.query(rusqlite::params![question, limit])?;
+            let mut found = 0;
+            while let Some(row) = rows.next()? {
+                let _: Option<String> = row.get("body")?;
+                found += 1;
+            }
+            ensure!(found == limit, "{question} finds {found} messages");
+            searches += 1;
+        }
+        Ok(searches as f64 / start.elapsed().as_secs_f64())
+    }
+
     /// The smallest and the largest id.
     ///
     /// # Errors

@@ -26,6 +26,8 @@ pub(crate) struct Report {
     pub(crate) fanout: Option<FanoutReport>,
     /// Two entries, first and deep page, for each size.
     pub(crate) growth: Vec<GrowthReport>,
+    /// What is done in bulk, or among very much.
+    pub(crate) bulk: Vec<BulkReport>,
     /// Build times; empty without `--builds`.
     pub(crate) builds: Vec<BuildFigure>,
 }
@@ -42,6 +44,7 @@ impl Report {
             lifecycle: None,
             fanout: None,
             growth: Vec::new(),
+            bulk: Vec::new(),
             builds: Vec::new(),
         }
     }
@@ -258,6 +261,40 @@ impl GrowthReport {
         let verdict =
             Verdict { aim: format!("CPU ≤ {NOISE} × the smallest"), met: over_smallest.cpu_per_request <= NOISE };
         GrowthReport { messages, page, measured, over_smallest, verdict }
+    }
+}
+
+/// A rate beside that of raw rusqlite doing the same to the same tables.
+#[derive(Serialize)]
+pub(crate) struct BulkReport {
+    /// The name that `--case` takes.
+    pub(crate) name: &'static str,
+    /// What is counted, and among how much.
+    pub(crate) counted: String,
+    /// How many a second the product does; the median of the rounds.
+    pub(crate) per_second: f64,
+    /// User and system time of the product for each, in microseconds; the median of the rounds.
+    pub(crate) cpu: f64,
+    /// How many a second raw rusqlite does on one thread, in the same rounds.
+    pub(crate) raw_per_second: f64,
+    /// The product's rate over that of raw rusqlite.
+    pub(crate) over_raw: f64,
+    /// On the rate; absent where no aim is set.
+    pub(crate) verdict: Option<Verdict>,
+}
+
+impl BulkReport {
+    /// Compares the rates; at least `aim` a second are to be done, where there is an aim.
+    pub(crate) fn new(
+        name: &'static str,
+        counted: String,
+        product: (f64, f64),
+        raw: f64,
+        aim: Option<f64>,
+    ) -> BulkReport {
+        let (per_second, cpu) = product;
+        let verdict = aim.map(|aim| Verdict { aim: format!("≥ {aim}/s"), met: per_second >= aim });
+        BulkReport { name, counted, per_second, cpu, raw_per_second: raw, over_raw: per_second / raw, verdict }
     }
 }
 

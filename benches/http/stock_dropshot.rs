@@ -35,6 +35,7 @@ async fn run(json: Json) -> anyhow::Result<()> {
     api.register(api_root)?;
     api.register(list_users)?;
     api.register(retrieve_user)?;
+    api.register(list_channels)?;
     api.register(send_channel_message)?;
     api.register(create_access_token)?;
     let config = ConfigDropshot { bind_address: ([127, 0, 0, 1], 0).into(), ..ConfigDropshot::default() };
@@ -82,6 +83,16 @@ struct Page {
 
 #[derive(Deserialize, JsonSchema)]
 #[expect(dead_code, reason = "dropshot parses it; nothing reads it")]
+struct Filters {
+    size: Option<u32>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    members: Option<String>,
+    properties: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "dropshot parses it; nothing reads it")]
 struct Id {
     id: i64,
 }
@@ -104,6 +115,11 @@ async fn list_users(context: RequestContext<Json>, _page: Query<Page>) -> Outcom
 
 #[endpoint { method = GET, path = "/v1/users/{id}" }]
 async fn retrieve_user(context: RequestContext<Json>, _id: dropshot::Path<Id>) -> Outcome {
+    captured(&context)
+}
+
+#[endpoint { method = GET, path = "/v1/channels" }]
+async fn list_channels(context: RequestContext<Json>, _filters: Query<Filters>) -> Outcome {
     captured(&context)
 }
 

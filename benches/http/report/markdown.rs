@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CaseReport, FanoutReport, Figures, GrowthReport, LifecycleReport, Measured, Report, Verdict};
+use super::{BulkReport, CaseReport, FanoutReport, Figures, GrowthReport, LifecycleReport, Measured, Report, Verdict};
 
 impl Report {
     /// The whole report, for a terminal or a document.
@@ -34,6 +34,7 @@ impl Report {
             write_lifecycle(out, lifecycle)?;
         }
         write_growth(out, &self.growth)?;
+        write_bulk(out, &self.bulk)?;
         if !self.builds.is_empty() {
             writeln!(out, "\n| build (debug profile) | seconds |\n|---|---:|")?;
             for build in &self.builds {
@@ -155,6 +156,31 @@ fn write_growth(out: &mut String, growth: &[GrowthReport]) -> std::fmt::Result {
             figures(&page.measured.median),
             page.over_smallest.cpu_per_request,
             verdict(Some(&page.verdict))
+        )?;
+    }
+    Ok(())
+}
+
+fn write_bulk(out: &mut String, bulk: &[BulkReport]) -> std::fmt::Result {
+    if bulk.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n| in bulk | of | per second | CPU µs each | raw rusqlite per second | over raw | aim | met? |\n\
+         |---|---|---:|---:|---:|---:|---|---|"
+    )?;
+    for case in bulk {
+        writeln!(
+            out,
+            "| {} | {} | {} | {:.1} | {} | {:.2} | {} |",
+            case.name,
+            case.counted,
+            thousands(case.per_second),
+            case.cpu,
+            thousands(case.raw_per_second),
+            case.over_raw,
+            verdict(case.verdict.as_ref())
         )?;
     }
     Ok(())
