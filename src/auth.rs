@@ -4,6 +4,7 @@
 //! HMAC is enough and a slow password hash would only slow the token endpoint; see [`Secret`].
 
 use crate::error::Error;
+use crate::store::credentials::CredentialRow;
 use crate::store::tokens::TokenRow;
 use crate::store::{Store, StoreError, applications, credentials, tokens};
 use governor::clock::{Clock, DefaultClock};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use subtle::ConstantTimeEq;
 
 /// How long a checked token is believed before the database is asked again, and so how long a token outlives its
-/// revocation by another process at most.
+/// revocation by another process at most. What this process revokes it forgets at once.
 const TRUST: Duration = Duration::from_secs(1);
 /// Tokens remembered at most; beyond it the oldest memory goes first, at the cost of a look into the database.
 const REMEMBERED: usize = 10_000;
@@ -84,9 +85,18 @@ pub struct IssuedToken {
 #[derive(Debug)]
 pub struct Authority {
     lifetime: Duration,
-    remembered: RwLock<HashMap<[u8; 32], Remembered>>,
+    remembered: RwLock<Memory>,
     guesses: Mutex<HashMap<(IpAddr, String), Guesses>>,
     requests: Option<DefaultKeyedRateLimiter<i64>>,
+}
+
+/// The tokens that were checked lately, by their hashes.
+#[derive(Debug, Default)]
+struct Memory {
+    tokens: HashMap<[u8; 32], Remembered>,
+    /// How often something was forgotten before its time. A row that was read before then may be of a token that is
+    /// revoked since, and so is not remembered.
+    revocations: u64,
 }
 
 /// Wrong secrets from one address for one client.
@@ -130,7 +140,7 @@ impl Authority {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .ok_or(Error::Unauthorized("the Authorization header is not a bearer token"))?
             .1;
-        let hash: [u8; 32] = Sha256::digest(token.trim().as_bytes()).into();
+        let hash = Secret::new(token.trim().to_owned()).digest();
         let caller = match self.recall(&hash) {
             Some(caller) => caller,
             None => self.look_up(store, hash).await?,
@@ -153,68 +163,78 @@ impl Authority {
 
     fn recall(&self, hash: &[u8; 32]) -> Option<Caller> {
         let remembered = self.remembered.read();
-        let found = remembered.get(hash)?;
+        let found = remembered.tokens.get(hash)?;
         (found.checked.elapsed() < TRUST && found.expires_time > now()).then(|| found.caller.clone())
     }
 
     async fn look_up(&self, store: &Store, hash: [u8; 32]) -> Result<Caller, Error> {
+        let revocations = self.remembered.read().revocations;
         let row = store.read(move |tx| tokens::get(tx, &hash)).await?;
         let Some(row) = row.filter(|row| row.expires_time > now()) else {
-            self.remembered.write().remove(&hash);
+            self.remembered.write().tokens.remove(&hash);
             return Err(Error::InvalidToken);
         };
         let caller = Caller { application: row.application_id, scopes: row.scopes.map(Arc::from), token: hash };
         let mut remembered = self.remembered.write();
-        if remembered.len() >= REMEMBERED {
+        if remembered.revocations != revocations {
+            return Ok(caller);
+        }
+        let tokens = &mut remembered.tokens;
+        if tokens.len() >= REMEMBERED {
             let fresh = |found: &mut Remembered| found.checked.elapsed() < TRUST;
-            remembered.retain(|_, found| fresh(found));
-            if remembered.len() >= REMEMBERED {
-                remembered.clear();
+            tokens.retain(|_, found| fresh(found));
+            if tokens.len() >= REMEMBERED {
+                tokens.clear();
             }
         }
         let (expires_time, checked) = (row.expires_time, Instant::now());
-        remembered.insert(hash, Remembered { caller: caller.clone(), expires_time, checked });
+        tokens.insert(hash, Remembered { caller: caller.clone(), expires_time, checked });
         Ok(caller)
     }
 
-    /// Exchanges client credentials for a token. `scope` asks for less than the credentials may do.
+    /// The client that has these credentials.
     ///
     /// # Errors
-    /// 401 for wrong credentials, 400 for a scope they may not use, 429 for too many wrong ones from one address.
-    pub async fn issue(
+    /// 401 for wrong credentials, 429 for too many wrong ones from one address.
+    pub async fn client(
         &self,
         store: &Store,
         from: IpAddr,
         client_id: String,
         secret: &Secret,
-        scope: Option<&str>,
-    ) -> Result<IssuedToken, Error> {
+    ) -> Result<CredentialRow, Error> {
         let guesser = (from, client_id.clone());
         self.refuse_guesser(&guesser)?;
-        let id = client_id.clone();
-        let credential = store.read(move |tx| credentials::get(tx, &id)).await?;
+        let credential = store.read(move |tx| credentials::get(tx, &client_id)).await?;
         // An unknown client costs the same time as a wrong secret, so that neither can be told from the other.
         let (salt, expected) = match &credential {
             Some(row) => (row.salt.as_slice(), row.secret_hash.as_slice()),
             None => ([0; 16].as_slice(), [0; 32].as_slice()),
         };
         let matches = bool::from(secret.hash(salt).ct_eq(expected));
-        let Some(credential) = credential.filter(|_| matches) else {
+        credential.filter(|_| matches).ok_or_else(|| {
             self.count_guess(guesser);
-            return Err(Error::Credentials { challenge: true });
-        };
-        let application = credential.application_id;
-        let scopes = narrowed(scope, credential.scopes)?;
+            Error::Credentials { challenge: true }
+        })
+    }
+
+    /// A new token for a client. `scope` asks for less than the client may do.
+    ///
+    /// # Errors
+    /// 400 for a scope that the client may not use, 401 if its application has gone.
+    pub async fn issue(&self, store: &Store, client: CredentialRow, scope: Option<&str>) -> Result<IssuedToken, Error> {
+        let application = client.application_id;
         let token = Secret::generate();
-        let (created_time, hash) = (now(), Sha256::digest(token.0.as_bytes()));
+        let (created_time, hash) = (now(), token.digest());
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX / 1000);
         let row = TokenRow {
             application_id: application,
-            client_id,
-            scopes: scopes.clone(),
+            client_id: client.client_id,
+            scopes: narrowed(scope, client.scopes)?,
             expires_time: created_time + lifetime * 1000,
             created_time,
         };
+        let scope = row.scope();
         let written = store.write(move |tx| tokens::insert(tx, &hash, &row)).await;
         match written {
             // The application went while its credentials were being checked.
@@ -223,8 +243,33 @@ impl Authority {
             }
             other => other?,
         }
-        let scope = scopes.unwrap_or_else(|| format!("org:{application}:app"));
         Ok(IssuedToken { token, expires_in: lifetime, scope })
+    }
+
+    /// Ends a token of the client; any other stays as it is.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn revoke(&self, store: &Store, client: CredentialRow, token: &Secret) -> Result<(), Error> {
+        let hash = token.digest();
+        let CredentialRow { application_id, client_id, .. } = client;
+        let revoked = store.write(move |tx| tokens::delete(tx, application_id, &client_id, &hash)).await?;
+        if revoked {
+            let mut remembered = self.remembered.write();
+            remembered.revocations += 1;
+            remembered.tokens.remove(&hash);
+        }
+        Ok(())
+    }
+
+    /// A token that is good now, if it belongs to the application of the client.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find(&self, store: &Store, client: &CredentialRow, token: &Secret) -> Result<Option<TokenRow>, Error> {
+        let hash = token.digest();
+        let row = store.read(move |tx| tokens::get(tx, &hash)).await?;
+        Ok(row.filter(|row| row.application_id == client.application_id && row.expires_time > now()))
     }
 
     /// Refuses who has guessed too often, before the secret is looked at: else a guesser would only have to go on.
@@ -259,7 +304,9 @@ impl Authority {
 
     /// Forgets what is remembered of an application's tokens, so that they end at once in this process.
     pub fn forget(&self, application: i64) {
-        self.remembered.write().retain(|_, found| found.caller.application != application);
+        let mut remembered = self.remembered.write();
+        remembered.revocations += 1;
+        remembered.tokens.retain(|_, found| found.caller.application != application);
     }
 }
 
@@ -335,7 +382,12 @@ impl Secret {
         &self.0
     }
 
-    /// What is stored of it.
+    /// What is stored of an access token and found by: it is random, so that nobody needs to be kept from guessing it.
+    fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+
+    /// What is stored of a client secret.
     pub fn hash(&self, salt: &[u8]) -> [u8; 32] {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(salt).expect("any length is a key");

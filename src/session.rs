@@ -11,8 +11,15 @@ use std::time::{Duration, Instant};
 use std::{fmt, iter};
 
 /// The operations that the document opens to everybody (`security: []`); they are sent without a token.
-const PUBLIC_OPERATIONS: [&str; 5] =
-    ["create_access_token", "retrieve_display_picture", "retrieve_file", "check_liveness", "check_readiness"];
+const PUBLIC_OPERATIONS: [&str; 7] = [
+    "create_access_token",
+    "revoke_access_token",
+    "introspect_access_token",
+    "retrieve_display_picture",
+    "retrieve_file",
+    "check_liveness",
+    "check_readiness",
+];
 
 /// A token is renewed this long before it expires, or a tenth of its life before, whichever is less: long enough for a
 /// request that is on its way, short enough to get the use out of a token that lives for a minute.

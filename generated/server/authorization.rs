@@ -6,7 +6,7 @@ use openapi_dropshot::runtime::{
 };
 use std::future::Future;
 use std::sync::Arc;
-/// Access tokens for applications.
+/// Access tokens for applications, and their end.
 pub trait AuthorizationApi: Service {
     /** Create an access token
 
@@ -22,6 +22,37 @@ pub trait AuthorizationApi: Service {
         body: crate::generated::client::types::AccessTokenRequest,
     ) -> impl Future<
         Output = Result<Reply<crate::generated::client::types::AccessToken>, Self::Error>,
+    > + Send;
+    /** Revoke an access token
+
+ Ends an access token before its time, as RFC 7009 has it. From the answer on, the token opens nothing.
+
+ The client names itself as it does when it gets a token. It can end its own tokens alone: a token that is unknown,
+ expired, revoked already or another client's is answered in the same way, and stays as it is.
+
+ `POST /oauth/revoke`; open to everybody.*/
+    fn revoke_access_token(
+        &self,
+        call: &Call,
+        body: crate::generated::client::types::TokenRequest,
+    ) -> impl Future<Output = Result<Reply<()>, Self::Error>> + Send;
+    /** Look into an access token
+
+ Tells whether an access token is good, and what for, as RFC 7662 has it.
+
+ The client names itself as it does when it gets a token. It sees the tokens of its own application alone: any
+ other is answered as one that never was.
+
+ `POST /oauth/introspect`; open to everybody.*/
+    fn introspect_access_token(
+        &self,
+        call: &Call,
+        body: crate::generated::client::types::TokenRequest,
+    ) -> impl Future<
+        Output = Result<
+            Reply<crate::generated::client::types::TokenIntrospection>,
+            Self::Error,
+        >,
     > + Send;
 }
 /// `createAccessToken`.
@@ -68,6 +99,94 @@ impl Described for CreateAccessTokenOperation {
     const OPERATION: &'static Operation = &CREATE_ACCESS_TOKEN;
     const DOCUMENT: &'static Document = &super::DOCUMENT;
 }
+/// `revokeAccessToken`.
+pub static REVOKE_ACCESS_TOKEN: Operation = Operation {
+    id: "revokeAccessToken",
+    method: Method::POST,
+    path: "/oauth/revoke",
+    parameters: &[],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/x-www-form-urlencoded",
+                    encoding: Encoding::Form,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::TOKEN_REQUEST),
+                },
+                Media {
+                    name: "multipart/form-data",
+                    encoding: Encoding::Multipart,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::TOKEN_REQUEST),
+                },
+            ],
+        },
+    ),
+    produces: &[],
+    status: 200u16,
+    errors: &[
+        (400u16, "AuthenticationError"),
+        (401u16, "AuthenticationError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[],
+};
+enum RevokeAccessTokenOperation {}
+impl Described for RevokeAccessTokenOperation {
+    const OPERATION: &'static Operation = &REVOKE_ACCESS_TOKEN;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
+/// `introspectAccessToken`.
+pub static INTROSPECT_ACCESS_TOKEN: Operation = Operation {
+    id: "introspectAccessToken",
+    method: Method::POST,
+    path: "/oauth/introspect",
+    parameters: &[],
+    body: Some(
+        &BodyRules {
+            required: true,
+            media: &[
+                Media {
+                    name: "application/x-www-form-urlencoded",
+                    encoding: Encoding::Form,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::TOKEN_REQUEST),
+                },
+                Media {
+                    name: "multipart/form-data",
+                    encoding: Encoding::Multipart,
+                    limit: 65536u64,
+                    schema: Some(&super::schemas::TOKEN_REQUEST),
+                },
+            ],
+        },
+    ),
+    produces: &["application/json"],
+    status: 200u16,
+    errors: &[
+        (400u16, "AuthenticationError"),
+        (401u16, "AuthenticationError"),
+        (406u16, "ApiError"),
+        (413u16, "ApiError"),
+        (415u16, "ApiError"),
+        (429u16, "ApiError"),
+        (500u16, "ApiError"),
+        (503u16, "ApiError"),
+    ],
+    security: &[],
+};
+enum IntrospectAccessTokenOperation {}
+impl Described for IntrospectAccessTokenOperation {
+    const OPERATION: &'static Operation = &INTROSPECT_ACCESS_TOKEN;
+    const DOCUMENT: &'static Document = &super::DOCUMENT;
+}
 impl CreateAccessTokenOperation {
     async fn handle<S: AuthorizationApi>(service: Arc<S>, mut call: Call) -> Response {
         let outcome: Result<_, S::Error> = async {
@@ -95,6 +214,55 @@ impl CreateAccessTokenOperation {
         runtime::json(&*service, &call, outcome)
     }
 }
+impl RevokeAccessTokenOperation {
+    async fn handle<S: AuthorizationApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            let mut input = call.input();
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<crate::generated::client::types::TokenRequest>(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            AuthorizationApi::revoke_access_token(
+                    &*service,
+                    &call,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::empty(&*service, &call, outcome)
+    }
+}
+impl IntrospectAccessTokenOperation {
+    async fn handle<S: AuthorizationApi>(service: Arc<S>, mut call: Call) -> Response {
+        let outcome: Result<_, S::Error> = async {
+            call.negotiate()?;
+            let mut input = call.input();
+            let body = match input.media()? {
+                Some(media) => {
+                    input
+                        .body::<crate::generated::client::types::TokenRequest>(media)
+                        .await?
+                }
+                None => None,
+            };
+            input.finish()?;
+            AuthorizationApi::introspect_access_token(
+                    &*service,
+                    &call,
+                    runtime::required(body)?,
+                )
+                .await
+        }
+            .await;
+        runtime::json(&*service, &call, outcome)
+    }
+}
 /// Registers the operations of this tag.
 pub(super) fn register<S: AuthorizationApi>(
     api: &mut dropshot::ApiDescription<Arc<S>>,
@@ -106,6 +274,22 @@ pub(super) fn register<S: AuthorizationApi>(
             _,
             _,
         >(CreateAccessTokenOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            RevokeAccessTokenOperation,
+            S,
+            _,
+            _,
+        >(RevokeAccessTokenOperation::handle),
+    )?;
+    api.register(
+        runtime::endpoint::<
+            IntrospectAccessTokenOperation,
+            S,
+            _,
+            _,
+        >(IntrospectAccessTokenOperation::handle),
     )?;
     Ok(())
 }

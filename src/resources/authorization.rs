@@ -1,10 +1,11 @@
-//! The token endpoint, as RFC 6749 section 4.4 has it.
+//! The token endpoint, as RFC 6749 section 4.4 has it; revocation (RFC 7009) and introspection (RFC 7662) beside it.
 
 use crate::auth::Secret;
 use crate::error::Error;
-use crate::generated::client::types::{AccessToken, AccessTokenRequest};
+use crate::generated::client::types::{AccessToken, AccessTokenRequest, TokenIntrospection, TokenRequest};
 use crate::generated::server::AuthorizationApi;
 use crate::platform::Platform;
+use crate::store::credentials::CredentialRow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -12,38 +13,87 @@ use openapi_dropshot::runtime::{Call, Reply};
 
 impl AuthorizationApi for Platform {
     async fn create_access_token(&self, call: &Call, body: AccessTokenRequest) -> Result<Reply<AccessToken>, Error> {
-        self.exchange(call, body).await.map_err(|error| match error {
-            Error::Credentials { .. } => Error::Credentials { challenge: !call.headers().contains_key(REQUESTED_WITH) },
-            other => other,
-        })
+        // `username` and `password` are what older clients send beside a Basic header; they add nothing.
+        let client = self.client(call, body.client_id, body.client_secret).await?;
+        let issued = self.authority.issue(&self.store, client, body.scope.as_deref()).await;
+        let issued = issued.map_err(|error| challenged(call, error))?;
+        let token = AccessToken {
+            access_token: issued.token.reveal().to_owned(),
+            token_type: BEARER.to_owned(),
+            expires_in: issued.expires_in,
+            scope: issued.scope,
+        };
+        Ok(token.into())
+    }
+
+    async fn revoke_access_token(&self, call: &Call, body: TokenRequest) -> Result<Reply<()>, Error> {
+        let client = self.client(call, body.client_id, body.client_secret).await?;
+        self.authority.revoke(&self.store, client, &Secret::new(body.token)).await?;
+        Ok(().into())
+    }
+
+    async fn introspect_access_token(
+        &self,
+        call: &Call,
+        body: TokenRequest,
+    ) -> Result<Reply<TokenIntrospection>, Error> {
+        let client = self.client(call, body.client_id, body.client_secret).await?;
+        let token = self.authority.find(&self.store, &client, &Secret::new(body.token)).await?;
+        let answer = match token {
+            Some(token) => TokenIntrospection {
+                active: true,
+                scope: Some(token.scope()),
+                client_id: Some(token.client_id),
+                token_type: Some(BEARER.to_owned()),
+                iat: Some(token.created_time / 1000),
+                exp: Some(token.expires_time / 1000),
+            },
+            None => TokenIntrospection {
+                active: false,
+                scope: None,
+                client_id: None,
+                token_type: None,
+                iat: None,
+                exp: None,
+            },
+        };
+        Ok(answer.into())
     }
 }
 
+/// How a token is sent, as RFC 6750 has it.
+const BEARER: &str = "bearer";
 /// The header of requests that a page in a browser sends. A browser would answer a Basic challenge with a dialog of its
 /// own, before the page hears that the secret was wrong.
 const REQUESTED_WITH: &str = "x-requested-with";
 const REFUSED: Error = Error::Credentials { challenge: true };
 
+/// The refusal of credentials with a challenge for those who can use one.
+fn challenged(call: &Call, error: Error) -> Error {
+    match error {
+        Error::Credentials { .. } => Error::Credentials { challenge: !call.headers().contains_key(REQUESTED_WITH) },
+        other => other,
+    }
+}
+
 impl Platform {
-    /// A token for client credentials.
-    async fn exchange(&self, call: &Call, body: AccessTokenRequest) -> Result<Reply<AccessToken>, Error> {
-        let (client_id, secret) = match basic(call)? {
-            // `username` and `password` beside it are what older clients send; they add nothing.
-            Some(credentials) => credentials,
-            None => match (body.client_id, body.client_secret) {
-                (Some(id), Some(secret)) => (id, Secret::new(secret)),
-                _ => return Err(REFUSED),
-            },
+    /// The client that sends a request, by its Basic header or else by what is in the body.
+    async fn client(
+        &self,
+        call: &Call,
+        client_id: Option<String>,
+        client_secret: Option<String>,
+    ) -> Result<CredentialRow, Error> {
+        let credentials = match basic(call) {
+            Ok(Some(credentials)) => Ok(credentials),
+            Ok(None) => client_id.zip(client_secret.map(Secret::new)).ok_or(REFUSED),
+            Err(error) => Err(error),
         };
-        let from = call.remote_addr.ip();
-        let issued = self.authority.issue(&self.store, from, client_id, &secret, body.scope.as_deref()).await?;
-        let token = AccessToken {
-            access_token: issued.token.reveal().to_owned(),
-            token_type: "bearer".to_owned(),
-            expires_in: issued.expires_in,
-            scope: issued.scope,
+        let found = match credentials {
+            Ok((id, secret)) => self.authority.client(&self.store, call.remote_addr.ip(), id, &secret).await,
+            Err(error) => Err(error),
         };
-        Ok(token.into())
+        found.map_err(|error| challenged(call, error))
     }
 }
 

@@ -17,6 +17,13 @@ pub struct TokenRow {
     pub created_time: i64,
 }
 
+impl TokenRow {
+    /// What the token may do, as clients are told.
+    pub fn scope(&self) -> String {
+        self.scopes.clone().unwrap_or_else(|| format!("org:{}:app", self.application_id))
+    }
+}
+
 /// Keeps a token.
 pub fn insert(tx: &Tx<'_>, hash: &[u8], token: &TokenRow) -> Result<(), StoreError> {
     tx.execute(
@@ -51,6 +58,15 @@ pub fn get(tx: &Tx<'_>, hash: &[u8]) -> Result<Option<TokenRow>, StoreError> {
             })
         },
     )
+}
+
+/// Removes the token with this hash, if it was issued to this client of the application, and says whether it was.
+pub fn delete(tx: &Tx<'_>, application: i64, client_id: &str, hash: &[u8]) -> Result<bool, StoreError> {
+    let removed = tx.execute(
+        "DELETE FROM tokens WHERE hash = $1 AND application_id = $2 AND client_id = $3",
+        &[hash.into(), application.into(), client_id.into()],
+    )?;
+    Ok(removed > 0)
 }
 
 /// Removes at most `limit` tokens of any application that are expired at `now`, and says how many.

@@ -163,11 +163,7 @@ async fn the_reported_scope_can_be_asked_for_again() {
 #[tokio::test]
 async fn restricted_credentials_give_no_more_than_they_have() {
     let server = Server::start().await;
-    let chosen = ("reader".to_owned(), Secret::new("readersecret".to_owned()));
-    let store = server.store();
-    let create = store.write(|tx| create_credentials(tx, 1, Some(chosen), Some("read:application read:user")));
-    create.await.expect("more credentials");
-    let reader = ("reader", "readersecret");
+    let reader = another_client(&server).await;
     let whole = Answer::of(basic(&server, reader).form(&[GRANT])).await.ok();
     assert_eq!(whole["scope"], "read:application read:user");
     let less = Answer::of(basic(&server, reader).form(&[GRANT, ("scope", "read:user")])).await.ok();
@@ -221,6 +217,152 @@ async fn a_revoked_token_is_refused() {
         }
         assert!(revoked.elapsed() < Duration::from_secs(5), "the token outlives its revocation by 5 s");
     }
+}
+
+/// A question about a token, or an order to end it, by a client of application 1.
+async fn ask(server: &Server, verb: &str, client: (&str, &str), token: &str) -> Answer {
+    let request = server.http.post(format!("{}/oauth/{verb}", server.url)).basic_auth(client.0, Some(client.1));
+    Answer::of(request.form(&[("token", token)])).await
+}
+
+fn text_of<'t>(caller: &'t Caller<'_>) -> &'t str {
+    caller.token.as_deref().expect("a token")
+}
+
+/// A second client of application 1, which may do less.
+async fn another_client(server: &Server) -> (&'static str, &'static str) {
+    let chosen = ("reader".to_owned(), Secret::new("readersecret".to_owned()));
+    let store = server.store();
+    let create = store.write(|tx| create_credentials(tx, 1, Some(chosen), Some("read:application read:user")));
+    create.await.expect("more credentials");
+    ("reader", "readersecret")
+}
+
+#[tokio::test]
+async fn a_client_ends_its_token_at_once_and_keeps_the_others() {
+    let server = Server::start().await;
+    let (ended, kept) = (server.application().await, server.application().await);
+    // It has been checked just now, so that the server would believe it for a while.
+    ended.get("/v1").await.ok();
+    let answer = ask(&server, "revoke", CLIENT, text_of(&ended)).await;
+    assert_eq!((answer.status.as_u16(), &answer.body), (200, &Value::Null), "{answer:?}");
+    assert_unauthorized(&ended.get("/v1").await);
+    kept.get("/v1").await.ok();
+    // Once more is no error, and neither is what never was a token: RFC 7009 section 2.2.
+    for token in [text_of(&ended), "never-issued"] {
+        assert_eq!(ask(&server, "revoke", CLIENT, token).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_in_use_ends_when_it_is_revoked() {
+    let server = Server::start().await;
+    for _ in 0..20 {
+        let caller = server.application().await;
+        let uses = futures::future::join_all((0..8).map(|_| caller.get("/v1")));
+        let (_, answer) = tokio::join!(uses, ask(&server, "revoke", CLIENT, text_of(&caller)));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        // A check that was under way may not bring it back.
+        assert_unauthorized(&caller.get("/v1").await);
+    }
+}
+
+#[tokio::test]
+async fn a_client_cannot_end_the_token_of_another() {
+    let server = Server::start().await;
+    let reader = another_client(&server).await;
+    let (own, foreign) = (server.application().await, server.another_application().await);
+    for (client, caller) in [(reader, &own), (CLIENT, &foreign)] {
+        let answer = ask(&server, "revoke", client, text_of(caller)).await;
+        assert_eq!((answer.status.as_u16(), &answer.body), (200, &Value::Null), "as for a token that never was");
+        caller.get("/v1").await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_client_sees_the_tokens_of_its_application() {
+    let server = Server::start().await;
+    let reader = another_client(&server).await;
+    let (whole, less) = (server.application().await, server.token(reader, Some("read:user")).await);
+    for (token, id, scope) in [(text_of(&whole), CLIENT.0, "org:1:app"), (text_of(&less), reader.0, "read:user")] {
+        for client in [CLIENT, reader] {
+            let told = ask(&server, "introspect", client, token).await.ok();
+            let issued = told["iat"].as_i64().expect("a time");
+            let expected = json!({
+                "active": true,
+                "client_id": id,
+                "scope": scope,
+                "token_type": "bearer",
+                "iat": issued,
+                "exp": issued + 43_200,
+            });
+            assert_eq!(told, expected);
+            let now = chatkitty_platform::auth::now() / 1000;
+            assert!((now - 60..=now).contains(&issued), "issued at {issued}, and it is {now}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_told_of_a_token_that_opens_nothing_or_is_anothers() {
+    let server = Server::start().await;
+    let (revoked, foreign) = (server.application().await, server.another_application().await);
+    ask(&server, "revoke", CLIENT, text_of(&revoked)).await.ok();
+    let expiring = Server::start_with(|config| config.token_lifetime = 0).await;
+    let expired = expiring.application().await;
+    for (server, token) in [
+        (&server, text_of(&revoked)),
+        (&server, text_of(&foreign)),
+        (&server, "never-issued"),
+        (&expiring, text_of(&expired)),
+    ] {
+        let told = ask(server, "introspect", CLIENT, token).await;
+        assert_eq!((told.status.as_u16(), &told.body), (200, &json!({"active": false})));
+    }
+}
+
+#[tokio::test]
+async fn who_asks_about_tokens_names_itself() {
+    let server = Server::start().await;
+    let caller = server.application().await;
+    let token = text_of(&caller);
+    for verb in ["revoke", "introspect"] {
+        for client in [(CLIENT.0, "guess"), ("nobody", CLIENT.1)] {
+            let answer = ask(&server, verb, client, token).await;
+            assert_eq!((answer.status.as_u16(), &answer.body["error"]), (401, &json!("invalid_client")), "{verb}");
+            assert!(answer.header("www-authenticate").starts_with("Basic "), "{answer:?}");
+        }
+        let url = format!("{}/oauth/{verb}", server.url);
+        // A bearer token is no client: whoever holds one could look into all others.
+        for request in [server.http.post(&url), server.http.post(&url).bearer_auth(token)] {
+            let answer = Answer::of(request.form(&[("token", token)])).await;
+            assert_eq!((answer.status.as_u16(), &answer.body["error"]), (401, &json!("invalid_client")), "{verb}");
+        }
+        let basic = || server.http.post(&url).basic_auth(CLIENT.0, Some(CLIENT.1));
+        for request in [basic().form(&[("client_id", "acme")]), basic().form(&[("token", token), ("token", token)])] {
+            let answer = Answer::of(request).await;
+            assert_eq!((answer.status.as_u16(), &answer.body["error"]), (400, &json!("invalid_request")), "{verb}");
+        }
+        let answer = Answer::of(basic().query(&[("token", token)])).await;
+        assert_eq!(answer.status, 400, "{verb}: a token in the query is none: {answer:?}");
+    }
+    caller.get("/v1").await.ok();
+    let form = Form::new().text("token", token.to_owned()).text("token_type_hint", "refresh_token");
+    let form = form.text("client_id", CLIENT.0).text("client_secret", CLIENT.1);
+    let answer = Answer::of(server.http.post(format!("{}/oauth/introspect", server.url)).multipart(form)).await.ok();
+    assert_eq!(answer["active"], true, "the credentials may stand in a form too");
+}
+
+#[tokio::test]
+async fn guesses_count_wherever_they_are_made() {
+    let server = Server::start().await;
+    let mut statuses = Vec::new();
+    for number in 0..60 {
+        let verb = if number % 2 == 0 { "introspect" } else { "revoke" };
+        statuses.push(ask(&server, verb, (CLIENT.0, "guess"), "never-issued").await.status.as_u16());
+    }
+    assert_eq!((statuses[0], statuses[59]), (401, 429), "{statuses:?}");
+    assert_eq!(Answer::of(basic(&server, CLIENT).form(&[GRANT])).await.status, 429);
 }
 
 #[tokio::test]

@@ -288,6 +288,11 @@ async fn every_operation_can_be_called() {
     let grant = json!({"grant_type": "client_credentials", "client_id": CLIENT.0, "client_secret": CLIENT.1});
     let token = call!("createAccessToken", client.create_access_token().body(read::<types::AccessTokenRequest>(grant)));
     assert_eq!(token.scope, "org:1:app");
+    let about = json!({"token": token.access_token, "client_id": CLIENT.0, "client_secret": CLIENT.1});
+    let about = || read::<types::TokenRequest>(about.clone());
+    assert!(call!("introspectAccessToken", client.introspect_access_token().body(about())).active);
+    call!("revokeAccessToken", client.revoke_access_token().body(about()));
+    assert!(!client.introspect_access_token().body(about()).send().await.expect("an answer").active);
     let root = call!("retrieveApiRoot", client.retrieve_api_root());
     assert_eq!(root.links.self_.href, format!("{}/v1", server.url));
     let application = call!("retrieveAuthenticatedApplication", client.retrieve_authenticated_application());

@@ -58,10 +58,11 @@ impl Command {
 /// The nouns are the fixed segments of the path behind its version, or the tag where there are none. The verb is the
 /// first word of the `operationId`, and a noun that only repeats it at the end is dropped. Where the item and its
 /// collection would share a command, the collection's verb ends in `-all`. If that does not tell commands apart, their
-/// verb is the whole `operationId`. Getting a token is no command: the program does so by itself, and credentials have
-/// no place in flags.
+/// verb is the whole `operationId`. What takes client credentials is no command: the program gets its tokens by itself,
+/// and credentials have no place in flags.
 pub(super) fn commands() -> Vec<Command> {
-    let mut commands: Vec<Command> = OPERATIONS.iter().copied().filter(|one| !is_token(one)).map(command).collect();
+    let mut commands: Vec<Command> =
+        OPERATIONS.iter().copied().filter(|one| !takes_credentials(one)).map(command).collect();
     let words = |command: &Command| [command.nouns.as_slice(), std::slice::from_ref(&command.verb)].concat();
     let twice = |commands: &[Command]| {
         let mut counts = HashMap::new();
@@ -107,11 +108,14 @@ fn is_version(segment: &str) -> bool {
     segment.strip_prefix('v').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether the operation is where tokens are had, as the document's security schemes name it.
-fn is_token(operation: &Operation) -> bool {
+/// Whether the operation is where tokens are had, as the document's security schemes name it, or stands beside that.
+fn takes_credentials(operation: &Operation) -> bool {
     let schemes = DOCUMENT.json()["components"]["securitySchemes"].as_object();
     let flows =
         schemes.into_iter().flat_map(|schemes| schemes.values()).filter_map(|scheme| scheme["flows"].as_object());
     let mut urls = flows.flat_map(|flows| flows.values()).filter_map(|flow| flow["tokenUrl"].as_str());
-    urls.any(|url| url.ends_with(operation.path))
+    let Some((beside, _)) = operation.path.rsplit_once('/').filter(|(beside, _)| !beside.is_empty()) else {
+        return false;
+    };
+    urls.any(|url| url.rsplit_once('/').is_some_and(|(folder, _)| folder.ends_with(beside)))
 }

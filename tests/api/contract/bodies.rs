@@ -109,7 +109,7 @@ async fn a_required_body_that_is_missing_is_named() {
             request.body = Body::None;
             let answer = world.send(&request).await;
             report.answer(&operation, &request, "no body", &answer, 400);
-            let named = faulty_fields(&answer) == [("", "missing_field")] || operation.issues_tokens();
+            let named = faulty_fields(&answer) == [("", "missing_field")] || operation.takes_credentials();
             report.check(named, &operation, &request, || format!("no body is faulted: {}", brief(&answer.body)));
         }
     }

@@ -106,7 +106,7 @@ async fn what_only_just_fits_is_not_faulted() {
                 let answer = world.send(&request).await;
                 let at_fault = [400, 413, 500].contains(&answer.status.as_u16())
                     && (answer.status != 400
-                        || answer.body["message"] == refusal.body["message"] && !operation.issues_tokens());
+                        || answer.body["message"] == refusal.body["message"] && !operation.takes_credentials());
                 report.check(!at_fault, &operation, &request, || {
                     let what =
                         format!("{} with `{}` at the bound of `{}`", example.name, boundary.field, boundary.keyword);

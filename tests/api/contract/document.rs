@@ -83,10 +83,11 @@ impl Operation {
         Some(items(&alternative["oauth2"]).filter_map(Value::as_str).collect())
     }
 
-    /// Whether this is where tokens are issued, and so takes client credentials.
-    pub(super) fn issues_tokens(&self) -> bool {
+    /// Whether it takes client credentials: where tokens are issued, and what stands beside that.
+    pub(super) fn takes_credentials(&self) -> bool {
         let flow = &document()["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"];
-        flow["tokenUrl"].as_str().is_some_and(|url| url.ends_with(self.path))
+        let folder = flow["tokenUrl"].as_str().and_then(|url| url.strip_suffix("token")).expect("a token URL");
+        self.path.rsplit_once('/').is_some_and(|(own, _)| !own.is_empty() && folder.ends_with(&format!("{own}/")))
     }
 
     /// Every address, with the application named by `me` and by its ID.

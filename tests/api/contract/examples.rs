@@ -72,6 +72,8 @@ fn round_trip(schema: &str) -> Option<RoundTrip> {
         "PagedModelMessageReadReceiptResource" => through::<types::PagedModelMessageReadReceiptResource>,
         "PagedModelMessageReadReceiptSummaryResource" => through::<types::PagedModelMessageReadReceiptSummaryResource>,
         "PagedModelMessageResource" => through::<types::PagedModelMessageResource>,
+        "TokenIntrospection" => through::<types::TokenIntrospection>,
+        "TokenRequest" => through::<types::TokenRequest>,
         "ReplyThreadKeystrokesResource" => through::<types::ReplyThreadKeystrokesResource>,
         "ReplyThreadResource" => through::<wire::ReplyThreadResource>,
         "PagedModelChatUserSessionResource" => through::<types::PagedModelChatUserSessionResource>,

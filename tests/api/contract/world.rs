@@ -100,7 +100,7 @@ impl World {
     }
 
     fn authorization(&self, operation: &Operation) -> String {
-        if operation.issues_tokens() {
+        if operation.takes_credentials() {
             format!("Basic {}", STANDARD.encode(format!("{}:{}", CLIENT.0, CLIENT.1)))
         } else {
             format!("Bearer {}", self.token)
