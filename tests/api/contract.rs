@@ -11,6 +11,7 @@ mod conformance;
 mod constraints;
 mod document;
 mod examples;
+mod isolation;
 mod limits;
 mod links;
 mod negotiation;

@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,7 +34,18 @@ impl Server {
 
     /// Starts with a changed configuration.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the database");
+        Self::start_in(tempfile::tempdir().expect("a folder for the database"), change).await
+    }
+
+    /// Starts on a copy of all that this server, which is stopped, has left. What was issued here is good there.
+    pub async fn start_copy(&self) -> Self {
+        assert!(self.running.is_none(), "a server that runs may be writing what is copied");
+        let folder = tempfile::tempdir().expect("a folder for the copy");
+        copy(self.folder.path(), folder.path()).expect("what the server has left can be copied");
+        Self::start_in(folder, |_| {}).await
+    }
+
+    async fn start_in(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let database = format!("sqlite:{}", folder.path().join("test.db").display());
         let first = Some((CLIENT.0.to_owned(), Secret::new(CLIENT.1.to_owned())));
         let mut config = Config { database: database.clone(), first, ..Config::default() };
@@ -123,6 +134,21 @@ impl Server {
         let token = answer.body["access_token"].as_str().expect("an access token").to_owned();
         Caller { server: self, token: Some(token) }
     }
+}
+
+/// Copies what is in a folder, and in the folders in it.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Requests with one identity.

@@ -48,6 +48,12 @@ impl Report {
         }
     }
 
+    /// Adds what another walk has found.
+    pub(super) fn append(&mut self, other: Report) {
+        self.checks += other.checks;
+        self.findings.extend(other.findings);
+    }
+
     /// Fails the test if anything was found, or if nothing was looked at.
     #[track_caller]
     pub(super) fn finish(self) {

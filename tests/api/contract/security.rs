@@ -1,15 +1,13 @@
-//! Who may do what: strangers nothing, an application its own, a token what its scopes say.
+//! Who may do what: strangers nothing, a token what its scopes say.
 
-use super::conformance::{Report, brief};
+use super::conformance::Report;
 use super::document::{Operation, operations, scopes};
 use super::request::Request;
-use super::world::{World, Worlds, variables};
+use super::world::{World, Worlds};
 use crate::support::{Answer, CLIENT, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Method;
 use reqwest::header::WWW_AUTHENTICATE;
-use serde_json::Value;
 
 /// The operations that want a token, with the scopes it needs.
 fn protected() -> Vec<(Operation, Vec<&'static str>)> {
@@ -114,63 +112,4 @@ async fn a_token_with_exactly_the_scopes_is_enough() {
         }
     }
     report.finish();
-}
-
-#[tokio::test]
-async fn another_application_is_not_there() {
-    let (world, mut report) = (World::new().await, Report::default());
-    let (foreign, ids) = world.another().await;
-    for (operation, _) in protected() {
-        for address in operation.aliases(&world.application().to_string()) {
-            let request = world.request(&operation, &address).with_token(&foreign);
-            let answer = world.send(&request).await;
-            report.answer(&operation, &request, "another application's token", &answer, 404);
-        }
-        let nobody = operation.aliases("999999");
-        for (address, nowhere) in operation.aliases(&ids["applications"].to_string()).iter().zip(&nobody) {
-            let request = world.request(&operation, address);
-            let answer = world.send(&request).await;
-            report.answer(&operation, &request, "an address of another application", &answer, 404);
-            let unknown = world.send(&world.request(&operation, nowhere)).await;
-            same(&mut report, &operation, &request, &answer, &unknown);
-        }
-    }
-    report.finish();
-}
-
-#[tokio::test]
-async fn what_another_application_has_cannot_be_told_from_what_never_was() {
-    let (world, mut report) = (World::new().await, Report::default());
-    let (_, theirs) = world.another().await;
-    for (operation, _) in protected() {
-        let mut values = variables(&operation, &theirs);
-        if let Some(value) = values.get_mut("application_id") {
-            *value = theirs["applications"].to_string();
-        }
-        for address in operation.addresses(world.application()).iter().filter(|address| address.contains('{')) {
-            let mut request = world.request(&operation, address);
-            request.variables.clone_from(&values);
-            let answer = world.send(&request).await;
-            report.answer(&operation, &request, "an ID of another application", &answer, 404);
-            let mut unknown = request.clone();
-            unknown.variables.values_mut().for_each(|value| "999999".clone_into(value));
-            same(&mut report, &operation, &request, &answer, &world.send(&unknown).await);
-        }
-    }
-    report.finish();
-}
-
-/// Checks that two refusals differ in nothing but their time.
-fn same(report: &mut Report, operation: &Operation, request: &Request, one: &Answer, other: &Answer) {
-    let told = |answer: &Answer| {
-        let mut body = answer.body.clone();
-        if let Value::Object(map) = &mut body {
-            map.remove("timestamp");
-        }
-        (answer.status, body)
-    };
-    let heads = operation.method == Method::HEAD;
-    report.check(heads || told(one) == told(other), operation, request, || {
-        format!("the refusals differ: {} and {}", brief(&one.body), brief(&other.body))
-    });
 }
