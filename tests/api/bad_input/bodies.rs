@@ -114,6 +114,59 @@ async fn of_duplicate_keys_the_last_counts() {
     post(&api, "/v1/users", r#"{"name":"fine","name":"\u0000"}"#).await.faults(&[("name", "invalid")]);
 }
 
+/// What takes a second to read takes one of the two processors that everybody shares.
+#[tokio::test]
+async fn numbers_and_keys_without_end_are_answered_soon() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let nines = "9".repeat(30_000);
+    let key = |number: usize| format!("\"{}\":1", number % 1000);
+    let bombs = [
+        nines.clone(),
+        format!("-{nines}.{nines}"),
+        format!("0.{}1", "0".repeat(60_000)),
+        format!("1e{nines}"),
+        format!("{nines}e-{nines}"),
+        format!("[{}]", "1,".repeat(30_000) + "1"),
+        format!("{{{}}}", (0..8_000).map(key).collect::<Vec<_>>().join(",")),
+        format!("{{\"{}\":1}}", "k".repeat(60_000)),
+    ];
+    let started = std::time::Instant::now();
+    for (number, bomb) in bombs.iter().enumerate() {
+        let body = format!(r#"{{"name":"user {number}","properties":{{"bomb":{bomb}}}}}"#);
+        let answer = post(&api, "/v1/users", body).await;
+        assert!(matches!(answer.status.as_u16(), 200 | 400 | 413), "{number}: {}", answer.status);
+        assert!(api.get("/v1/users?size=100").await.ok().is_object(), "{number}: the list cannot be read any more");
+    }
+    assert!(started.elapsed().as_secs() < 20, "{} bodies of 60 kB took {:?}", bombs.len(), started.elapsed());
+}
+
+/// A few bytes can unpack to any number of them.
+#[tokio::test]
+async fn a_compressed_body_is_not_unpacked() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let packed = b"\x1f\x8b\x08\0\0\0\0\0\x02\x03\xabV\xcaK\xccMU\xb2R\xcaJ\xc9OU\xaa\x05\0\xe9\xb4\xb7I\x0f\0\0\0";
+    let send = |coding: &'static str, body: &'static [u8]| {
+        let request = api.request(Method::POST, "/v1/users").header("content-type", "application/json");
+        Answer::of(request.header("content-encoding", coding).body(body))
+    };
+    for coding in ["gzip", "x-gzip", "deflate", "br", "zstd", "identity, gzip", "gzip, gzip", "unheard-of", ""] {
+        for body in [packed.as_slice(), br#"{"name":"jdoe"}"#] {
+            let answer = send(coding, body).await;
+            let error = (answer.status.as_u16(), &answer.body["error"]);
+            assert_eq!(error, (415, &json!("UnsupportedMediaTypeError")), "{coding}");
+        }
+    }
+    refused(&post(&api, "/v1/users", packed.as_slice()).await, "packed without saying so");
+    assert_no_users(&api).await;
+    let answer = send("Identity", br#"{"name":"jdoe"}"#).await;
+    assert_eq!(answer.ok()["name"], "jdoe");
+    let token = server.http.post(format!("{}/oauth/token", server.url)).basic_auth("acme", Some("acmesecret"));
+    let token = token.header("content-encoding", "gzip").form(&[("grant_type", "client_credentials")]);
+    assert_eq!(Answer::of(token).await.status, 415);
+}
+
 #[tokio::test]
 async fn custom_properties_are_given_back_as_they_came() {
     let server = Server::start().await;

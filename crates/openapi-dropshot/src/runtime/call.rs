@@ -5,7 +5,7 @@ use super::failure::{Code, Failure, FailureKind, Violation};
 use super::operation::{Encoding, Location, Media, Operation, Parameter};
 use super::schema::{Check, Format, Kind, MAX_DEPTH, Schema, is_deeper};
 use dropshot::{Body, RequestContext, ServerContext};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -198,7 +198,7 @@ impl Input<'_> {
     /// The media type of the body; nothing where there is none.
     ///
     /// # Errors
-    /// 415 for a type that is not declared, 413 for a declared length above the limit.
+    /// 415 for a type that is not declared and for a compressed body, 413 for a declared length above the limit.
     pub fn media(&mut self) -> Result<Option<&'static Media>, Failure> {
         let Some(rules) = self.call.operation.body else { return Ok(None) };
         let headers = &self.call.request.headers;
@@ -210,6 +210,13 @@ impl Input<'_> {
                 Check::new(Location::Body, "", &mut self.violations).violation(Code::Missing, "a body is required");
             }
             return Ok(None);
+        }
+        // What a compressed body unpacks to has no limit, so that none is unpacked, and none is read as if it were plain.
+        let coded =
+            headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        if coded {
+            let message = "send the body as it is, without Content-Encoding";
+            return Err(Failure::new(FailureKind::UnsupportedMediaType, message));
         }
         let media = match headers.get(CONTENT_TYPE) {
             None => rules.media.first(),
