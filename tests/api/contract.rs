@@ -15,6 +15,7 @@ mod isolation;
 mod limits;
 mod links;
 mod negotiation;
+mod patterns;
 mod registration;
 mod relations;
 mod request;

@@ -265,3 +265,84 @@ async fn a_get_with_a_content_type_and_no_body_is_fine() {
         Answer::of(api.request(Method::GET, path).header("content-type", "application/json")).await.ok();
     }
 }
+
+/// A page is let in because it has a token, and never because of where it comes from.
+#[tokio::test]
+async fn no_origin_is_repeated_or_trusted() {
+    let server = Server::start().await;
+    let token = server.application().await.token.expect("a token");
+    for origin in ["https://evil.example.com", "null", "file://", "http://127.0.0.1", "*", "https://evil.example.com:1"]
+    {
+        for (method, path) in [
+            (Method::GET, "/v1"),
+            (Method::GET, "/v1/users"),
+            (Method::POST, "/oauth/token"),
+            (Method::OPTIONS, "/v1/users"),
+            (Method::GET, "/nowhere"),
+            (Method::GET, "/openapi.json"),
+        ] {
+            let request = server
+                .stranger()
+                .request(method.clone(), path)
+                .header("origin", origin)
+                .header("access-control-request-method", "POST")
+                .header("access-control-request-headers", "authorization, x-evil")
+                .header("access-control-request-private-network", "true")
+                // Browsers add cookies by themselves, so that none may stand for a token.
+                .header("cookie", format!("access_token={token}; token={token}; Authorization=Bearer {token}"));
+            let answer = Answer::of(request).await;
+            let allowed: Vec<_> = answer.headers.get_all("access-control-allow-origin").iter().collect();
+            assert_eq!(allowed, ["*"], "{method} {path} from {origin}");
+            for name in ["access-control-allow-credentials", "access-control-allow-private-network", "set-cookie"] {
+                assert_eq!(answer.headers.get(name), None, "{method} {path} from {origin}");
+            }
+            assert!(!format!("{:?}", answer.headers).contains("evil"), "{method} {path} from {origin}: {answer:?}");
+            if path == "/v1/users" && method == Method::GET {
+                assert_eq!(answer.status, 401, "a cookie is no token: {answer:?}");
+            }
+        }
+    }
+}
+
+/// RFC 9700 section 4.3.2: addresses are logged and handed on by those on the way.
+#[tokio::test]
+async fn a_token_in_the_address_is_none() {
+    let server = Server::start().await;
+    let token = server.application().await.token.expect("a token");
+    for path in ["/v1", "/v1/users", "/v1/applications/me"] {
+        let answer = server.stranger().get(&format!("{path}?access_token={token}")).await;
+        assert_eq!(answer.status, 401, "{path}: {answer:?}");
+    }
+}
+
+/// Whoever could begin a line in the head of an answer could add headers to it, or a second answer.
+#[tokio::test]
+async fn nothing_that_was_sent_begins_a_header() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let token = api.token.as_ref().expect("a token");
+    let lines =
+        ["%0d%0aX-Planted:%20yes", "%0aX-Planted:%20yes", "%0dX-Planted:%20yes", "%E5%98%8A%E5%98%8DX-Planted:%20yes"];
+    for line in lines {
+        for path in [
+            format!("//v1//users//{line}/"),
+            format!("/v1/users/?name={line}"),
+            format!("/v1/users?name={line}&sort=id"),
+            format!("/v1/applications/{line}/users/"),
+            format!("/v1/picture/{line}"),
+            format!("/v1/files/{}/{line}", "A".repeat(32)),
+            format!("/v1/users/1/secrets/{line}"),
+            format!("/docs/{line}"),
+            format!("/v1/explorer/{line}"),
+        ] {
+            for method in ["GET", "OPTIONS", "BREW"] {
+                let head =
+                    format!("{method} {path} HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nAuthorization: Bearer {token}");
+                let answer = server.raw(format!("{head}\r\nAccept: */*\r\nConnection: close\r\n\r\n")).await;
+                let head = answer.split("\r\n\r\n").next().unwrap_or_default().to_ascii_lowercase();
+                let planted = head.split(['\r', '\n']).any(|line| line.starts_with("x-planted"));
+                assert!(head.starts_with("http/1.1 ") && !planted, "{method} {path}: {answer}");
+            }
+        }
+    }
+}

@@ -392,6 +392,62 @@ async fn a_file_is_sent_as_a_message_and_goes_with_it() {
     only(&mut server, &[]).await;
 }
 
+/// Messages carry any file; one that a browser could run must not run where a reader's token is at hand.
+#[tokio::test]
+async fn what_a_browser_could_run_is_only_offered_to_be_saved() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let channel = api.channel("PUBLIC", "lobby").await;
+    let address = format!("/v1/channels/{}/messages", channel["id"]);
+    let script = "<script xmlns='http://www.w3.org/1999/xhtml'>alert(1)</script>";
+    for (name, media) in [
+        ("page.html", "text/html"),
+        ("page.xhtml", "application/xhtml+xml"),
+        ("picture.svg", "image/svg+xml"),
+        ("picture.svg", "IMAGE/SVG+XML; charset=utf-8"),
+        ("feed.xml", "text/xml"),
+        ("code.js", "text/javascript"),
+        ("paper.pdf", "application/pdf"),
+        ("nothing", "unknown/unknown"),
+    ] {
+        let part = part(script, name).mime_str(media).expect("a media type");
+        let message = send(&api, &address, Form::new().part("file", part)).await.ok();
+        let (bytes, headers) = fetched(&server, message["file"]["url"].as_str().expect("an address")).await;
+        assert_eq!(bytes, script.as_bytes());
+        let header = |name: &str| headers[name].to_str().expect("text");
+        assert!(header("content-disposition").starts_with("attachment; "), "{media}: {headers:?}");
+        assert_eq!(header("content-security-policy"), "default-src 'none'; sandbox", "{media}");
+        assert_eq!(header("x-content-type-options"), "nosniff", "{media}");
+    }
+}
+
+/// The name of a part may hold what ends a header, escaped as browsers do and as RFC 8187 has it.
+#[tokio::test]
+async fn a_file_name_begins_no_header() {
+    let server = Server::start().await;
+    let api = server.application().await;
+    let channel = api.channel("PUBLIC", "lobby").await;
+    let address = format!("/v1/channels/{}/messages", channel["id"]);
+    for parameter in [
+        "filename=\"a%0D%0AX-Planted: yes.txt\"",
+        "filename=\"a\\\r\n X-Planted: yes.txt\"",
+        "filename*=UTF-8\'\'a%0D%0AX-Planted:%20yes.txt",
+    ] {
+        let body =
+            format!("--x\r\nContent-Disposition: form-data; name=\"file\"; {parameter}\r\n\r\nHello\r\n--x--\r\n");
+        let request = api.request(Method::POST, &address).header("content-type", "multipart/form-data; boundary=x");
+        let answer = Answer::of(request.body(body)).await;
+        if answer.status == 400 {
+            continue;
+        }
+        let message = answer.ok();
+        let (_, headers) = fetched(&server, message["file"]["url"].as_str().expect("an address")).await;
+        assert!(!headers.contains_key("x-planted"), "{parameter}: {headers:?}");
+        let name = message["file"]["name"].as_str().expect("a name");
+        assert!(!name.contains(char::is_control), "{parameter}: {name:?}");
+    }
+}
+
 #[tokio::test]
 async fn files_of_messages_go_with_channels_users_and_all_messages() {
     let mut server = Server::start().await;

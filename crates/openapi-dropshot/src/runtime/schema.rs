@@ -121,7 +121,8 @@ impl Pattern {
         Pattern { text, regex: OnceLock::new() }
     }
 
-    fn matches(&self, value: &str) -> bool {
+    /// Whether the text fits. It takes time in proportion to the text, whatever the pattern.
+    pub fn matches(&self, value: &str) -> bool {
         self.regex.get_or_init(|| Regex::new(self.text).ok()).as_ref().is_some_and(|regex| regex.is_match(value))
     }
 }
