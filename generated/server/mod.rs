@@ -72,6 +72,8 @@ pub static DOCUMENT: Document = Document::new(include_str!("../openapi.json"));
 /// Every operation, in the order of the document.
 pub static OPERATIONS: &[&Operation] = &[
     &authorization::CREATE_ACCESS_TOKEN,
+    &authorization::REVOKE_ACCESS_TOKEN,
+    &authorization::INTROSPECT_ACCESS_TOKEN,
     &root::RETRIEVE_API_ROOT,
     &applications::RETRIEVE_AUTHENTICATED_APPLICATION,
     &applications::RETRIEVE_AUTHENTICATED_APPLICATION_SETTINGS,

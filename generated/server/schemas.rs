@@ -1888,6 +1888,77 @@ pub static TOGGLE_STATE: Schema = Schema {
         values: &["ENABLED", "DISABLED"],
     },
 };
+static TOKEN_REQUEST__PATTERN_0: Pattern = Pattern::new("^[\\x20-\\x7e]+$");
+static TOKEN_REQUEST__PATTERN_1: Pattern = Pattern::new("^[\\x20-\\x7e]*$");
+static TOKEN_REQUEST__PATTERN_2: Pattern = Pattern::new("^[\\x20-\\x7e]+$");
+static TOKEN_REQUEST__PATTERN_3: Pattern = Pattern::new("^[\\x20-\\x7e]+$");
+///`TokenRequest`
+pub static TOKEN_REQUEST: Schema = Schema {
+    nullable: false,
+    kind: Kind::Object {
+        properties: &[
+            Property {
+                name: "token",
+                required: true,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 4096u64,
+                        pattern: Some(&TOKEN_REQUEST__PATTERN_0),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "token_type_hint",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 0u64,
+                        max_length: 255u64,
+                        pattern: Some(&TOKEN_REQUEST__PATTERN_1),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "client_id",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&TOKEN_REQUEST__PATTERN_2),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+            Property {
+                name: "client_secret",
+                required: false,
+                schema: &Schema {
+                    nullable: false,
+                    kind: Kind::String {
+                        min_length: 1u64,
+                        max_length: 255u64,
+                        pattern: Some(&TOKEN_REQUEST__PATTERN_3),
+                        format: None,
+                        values: &[],
+                    },
+                },
+            },
+        ],
+        additional: Additional::Any,
+        min_properties: 0u64,
+        max_properties: 18446744073709551615u64,
+    },
+};
 ///`UserIdReference`
 pub static USER_ID_REFERENCE: Schema = Schema {
     nullable: false,
