@@ -4,11 +4,10 @@
 //! HMAC is enough and a slow password hash would only slow the token endpoint; see [`Secret`].
 
 use crate::error::Error;
+use crate::limits::{Limits, Standing, network};
 use crate::store::credentials::CredentialRow;
 use crate::store::tokens::TokenRow;
 use crate::store::{Store, StoreError, applications, credentials, tokens};
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use hmac::{Hmac, KeyInit, Mac};
 use http::header::AUTHORIZATION;
 use openapi_dropshot::runtime::Call;
@@ -16,7 +15,6 @@ use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use subtle::ConstantTimeEq;
@@ -87,7 +85,8 @@ pub struct Authority {
     lifetime: Duration,
     remembered: RwLock<Memory>,
     guesses: Mutex<HashMap<(IpAddr, String), Guesses>>,
-    requests: Option<DefaultKeyedRateLimiter<i64>>,
+    /// How often may be asked.
+    pub limits: Limits,
 }
 
 /// The tokens that were checked lately, by their hashes.
@@ -114,14 +113,9 @@ struct Remembered {
 }
 
 impl Authority {
-    /// Tokens live for `lifetime`; an application may send `rate_limit` requests a second, if that is limited.
-    pub fn new(lifetime: Duration, rate_limit: Option<NonZeroU32>) -> Self {
-        Authority {
-            lifetime,
-            remembered: RwLock::default(),
-            guesses: Mutex::default(),
-            requests: rate_limit.map(|limit| RateLimiter::keyed(Quota::per_second(limit))),
-        }
+    /// Tokens live for `lifetime`.
+    pub fn new(lifetime: Duration, limits: Limits) -> Self {
+        Authority { lifetime, remembered: RwLock::default(), guesses: Mutex::default(), limits }
     }
 
     /// Says whose token the request carries, if that token may do what the operation demands.
@@ -145,9 +139,7 @@ impl Authority {
             Some(caller) => caller,
             None => self.look_up(store, hash).await?,
         };
-        if let Some(requests) = &self.requests {
-            requests.check_key(&caller.application).map_err(too_many)?;
-        }
+        self.limits.count_application(caller.application, &call.request.extensions)?;
         // The document's requirements are all of the one scheme; each of its scopes is needed.
         let scopes =
             call.operation.security.iter().flat_map(|alternative| alternative.iter()).flat_map(|one| one.scopes);
@@ -195,15 +187,17 @@ impl Authority {
     /// The client that has these credentials.
     ///
     /// # Errors
-    /// 401 for wrong credentials, 429 for too many wrong ones from one address.
+    /// 401 for wrong credentials, 429 for too many wrong ones from one address, or too many at all.
     pub async fn client(
         &self,
         store: &Store,
-        from: IpAddr,
+        call: &Call,
         client_id: String,
         secret: &Secret,
     ) -> Result<CredentialRow, Error> {
-        let guesser = (from, client_id.clone());
+        let from = call.remote_addr.ip();
+        self.limits.count_token(from, &call.request.extensions)?;
+        let guesser = (network(from), client_id.clone());
         self.refuse_guesser(&guesser)?;
         let credential = store.read(move |tx| credentials::get(tx, &client_id)).await?;
         // An unknown client costs the same time as a wrong secret, so that neither can be told from the other.
@@ -277,7 +271,11 @@ impl Authority {
         let guesses = self.guesses.lock();
         let Some(found) = guesses.get(guesser).filter(|found| found.count >= GUESSES) else { return Ok(()) };
         match WINDOW.checked_sub(found.since.elapsed()) {
-            Some(wait) => Err(Error::TooManyRequests { retry_after: wait.as_secs() + 1 }),
+            Some(wait) => {
+                let retry_after = wait.as_secs() + 1;
+                let standing = Standing::new("wrong-secrets", GUESSES, WINDOW.as_secs(), 0, retry_after);
+                Err(Error::TooManyRequests { retry_after, standing: Some(standing) })
+            }
             None => Ok(()),
         }
     }
@@ -342,11 +340,6 @@ pub fn known_scopes() -> Vec<&'static str> {
     scopes.sort_unstable();
     scopes.dedup();
     scopes
-}
-
-fn too_many(refused: governor::NotUntil<governor::clock::QuantaInstant>) -> Error {
-    let wait = refused.wait_time_from(DefaultClock::default().now());
-    Error::TooManyRequests { retry_after: wait.as_secs() + 1 }
 }
 
 /// Milliseconds since the Unix epoch.

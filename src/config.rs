@@ -49,6 +49,14 @@ pub struct Config {
     /// Requests per second that one application may send; without it, any number.
     #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_RATE_LIMIT", value_name = "REQUESTS"))]
     pub rate_limit: Option<NonZeroU32>,
+    /// Requests per second that one address may send, health checks aside; without it, any number. Of IPv6 the first 64
+    /// bits are an address. Behind a proxy all requests have the address of the proxy.
+    #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_ADDRESS_RATE_LIMIT", value_name = "REQUESTS"))]
+    pub address_rate_limit: Option<NonZeroU32>,
+    /// Requests per second with client credentials, for tokens and about them, that one address may send; without it,
+    /// any number.
+    #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_TOKEN_RATE_LIMIT", value_name = "REQUESTS"))]
+    pub token_rate_limit: Option<NonZeroU32>,
     /// Seconds after which a request is given up; 256 KiB of a long upload begin them anew.
     #[cfg_attr(feature = "cli", arg(long, env = "CHATKITTY_TIME_LIMIT", value_name = "SECONDS", default_value = "30"))]
     pub time_limit: u32,
@@ -109,6 +117,8 @@ impl Default for Config {
             tls_key: None,
             token_lifetime: 43_200,
             rate_limit: None,
+            address_rate_limit: None,
+            token_rate_limit: None,
             time_limit: 30,
             stop_limit: 20,
             stream_limit: 2000,

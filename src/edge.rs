@@ -2,12 +2,13 @@
 //!
 //! dropshot has no middleware and answers some failures itself, so the server's only endpoints are catch-alls that look
 //! requests up in the generated routes. Here, and only here: the headers of every answer, CORS and `OPTIONS`, path
-//! aliases, redirects to the canonical path, 404 and 405 in our shape, HAL-FORMS, the pages beside the API, the time
-//! limit, and the access log.
+//! aliases, redirects to the canonical path, 404 and 405 in our shape, HAL-FORMS, the pages beside the API, the limit of
+//! an address, the time limit, and the access log.
 
 use crate::error::Error;
 use crate::explorer::Pages;
 use crate::generated::server::{PATH_ALIASES, VERSION};
+use crate::limits::Standings;
 use crate::platform::{NamedApplication, Platform};
 use crate::{hal_forms, naming};
 use dropshot::{Body, ClientErrorStatusCode, DynamicVersionPolicy, HttpError, RequestContext};
@@ -49,13 +50,24 @@ impl Edge {
     }
 
     /// Answers one request.
-    pub async fn handle(self: Arc<Self>, context: RequestContext<Arc<Platform>>, request: Request<Body>) -> Response {
+    pub async fn handle(
+        self: Arc<Self>,
+        context: RequestContext<Arc<Platform>>,
+        mut request: Request<Body>,
+    ) -> Response {
         let started = self.access_log.then(Instant::now);
         let token = response_token(&context.request_id);
         let line =
             started.map(|_| (request.method().clone(), request.uri().path().to_owned(), context.request.remote_addr()));
         let cross_origin = request.headers().contains_key(ORIGIN);
+        let standings = context.context().authority.limits.are_set().then(Standings::default);
+        if let Some(standings) = &standings {
+            request.extensions_mut().insert(standings.clone());
+        }
         let mut response = self.answer(context, request).await;
+        if let Some(standings) = standings {
+            standings.tell(response.headers_mut());
+        }
         self.dress(response.headers_mut(), &token, cross_origin);
         if let (Some(started), Some((method, path, from))) = (started, line) {
             let (status, token) = (response.status().as_u16(), token.to_str().unwrap_or_default());
@@ -66,6 +78,14 @@ impl Edge {
     }
 
     async fn answer(&self, context: RequestContext<Arc<Platform>>, mut request: Request<Body>) -> Response {
+        // Whoever watches the server is never told to slow down.
+        if !matches!(request.uri().path(), "/health/live" | "/health/ready") {
+            let from = context.request.remote_addr().ip();
+            let counted = context.context().authority.limits.count_address(from, request.extensions());
+            if let Err(error) = counted {
+                return error.render(None);
+            }
+        }
         if !has_plain_host(&request) {
             let message = "the Host header is not a host name with an optional port";
             return Error::from(Failure::new(FailureKind::Malformed, message)).render(None);
@@ -144,7 +164,7 @@ impl Edge {
     }
 }
 
-const EXPOSED: &str = "Link, Location, Allow, Retry-After, X-Api-Version, X-Response-Token, WWW-Authenticate";
+const EXPOSED: &str = "Link, Location, Allow, Retry-After, RateLimit, RateLimit-Policy, X-Api-Version, X-Response-Token, WWW-Authenticate";
 
 fn usual_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();

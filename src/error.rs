@@ -6,6 +6,7 @@
 use crate::Timestamp;
 use crate::generated::client::types::{ApiError, AuthenticationError, ValidationError};
 use crate::generated::wire::ValidationErrorCode;
+use crate::limits::Standing;
 use crate::store::StoreError;
 use dropshot::Body;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -47,6 +48,8 @@ pub enum Error {
     TooManyRequests {
         /// Seconds until the next may come.
         retry_after: u64,
+        /// The rate that was passed, if it is one.
+        standing: Option<Standing>,
     },
     /// The request took longer than the server allows: 503.
     TimedOut,
@@ -139,7 +142,10 @@ impl Error {
             Error::Credentials { challenge: true } => {
                 Some((WWW_AUTHENTICATE, Ok(HeaderValue::from_static(BASIC_CHALLENGE))))
             }
-            Error::TooManyRequests { retry_after } => Some((RETRY_AFTER, Ok(HeaderValue::from(*retry_after)))),
+            Error::TooManyRequests { retry_after, standing } => {
+                standing.iter().for_each(|standing| standing.tell(&mut headers));
+                Some((RETRY_AFTER, Ok(HeaderValue::from(*retry_after))))
+            }
             Error::Framework(Failure { kind: FailureKind::MethodNotAllowed(methods), .. }) => {
                 Some((ALLOW, Ok(allow(methods))))
             }

@@ -6,6 +6,7 @@
 //! - [`config`] and [`server`]: from flags and environment to a running server;
 //! - [`edge`]: what every request passes before, and every response after, the generated routes;
 //! - [`auth`]: client credentials → token, token → caller;
+//! - [`limits`]: how often one sender may ask;
 //! - [`platform`] and [`resources`]: the traits filled in, a file a tag;
 //! - [`naming`]: the same API with its names in snake_case;
 //! - [`files`]: what is uploaded, streamed to an object store and back;
@@ -49,6 +50,8 @@ pub mod hal;
 pub mod hal_forms;
 #[cfg(feature = "server")]
 mod jobs;
+#[cfg(feature = "server")]
+pub mod limits;
 #[cfg(feature = "server")]
 pub mod naming;
 #[cfg(feature = "server")]

@@ -8,6 +8,7 @@ use crate::explorer::{Explorer, Pages};
 use crate::files::Files;
 use crate::generated::server;
 use crate::jobs::Runner;
+use crate::limits::Limits;
 use crate::platform::Platform;
 use crate::presence::{Keeper, Presence};
 use crate::secrets::Vault;
@@ -83,7 +84,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let files = Files::open(&config.files(), store.clone(), config.file_limit).map_err(StartError::Files)?;
     let files = Arc::new(files);
     let vault = Arc::new(Vault::open(&config.keys(), &store).await.map_err(StartError::Keys)?);
-    let authority = Arc::new(Authority::new(Duration::from_secs(config.token_lifetime.into()), config.rate_limit));
+    let lifetime = Duration::from_secs(config.token_lifetime.into());
+    let authority = Arc::new(Authority::new(lifetime, Limits::new(&config)));
     let (presence, keeper) = Presence::new(store.clone());
     let broadcast = Broadcast::new(store.clone(), Arc::clone(&authority), presence, config.stream_limit);
     let scheme = if tls.is_some() { "https" } else { "http" };

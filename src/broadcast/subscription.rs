@@ -63,7 +63,7 @@ impl Broadcast {
             let mut open = self.open.lock();
             let count = open.entry(application).or_default();
             if *count >= self.limit {
-                return Err(Error::TooManyRequests { retry_after: 10 });
+                return Err(Error::TooManyRequests { retry_after: 10, standing: None });
             }
             *count += 1;
         }

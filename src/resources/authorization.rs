@@ -90,7 +90,7 @@ impl Platform {
             Err(error) => Err(error),
         };
         let found = match credentials {
-            Ok((id, secret)) => self.authority.client(&self.store, call.remote_addr.ip(), id, &secret).await,
+            Ok((id, secret)) => self.authority.client(&self.store, call, id, &secret).await,
             Err(error) => Err(error),
         };
         found.map_err(|error| challenged(call, error))

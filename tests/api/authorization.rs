@@ -413,7 +413,10 @@ async fn many_wrong_guesses_have_to_wait() {
     for _ in 0..200 {
         let answer = Answer::of(basic(&server, (CLIENT.0, "guess")).form(&[GRANT])).await;
         if answer.status == 429 {
-            assert!(answer.header("retry-after").parse::<u32>().expect("seconds") >= 1, "{answer:?}");
+            let wait = answer.header("retry-after");
+            assert!(wait.parse::<u32>().expect("seconds") >= 1, "{answer:?}");
+            assert_eq!(answer.header("ratelimit-policy"), "\"wrong-secrets\";q=50;w=60");
+            assert_eq!(answer.header("ratelimit"), format!("\"wrong-secrets\";r=0;t={wait}"));
             refused = answer.body;
             break;
         }

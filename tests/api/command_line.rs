@@ -127,6 +127,8 @@ fn a_wrong_command_line_is_told_what_would_be_right() {
         (&["serve", "--tls-cert", "cert.pem"], &["--tls-key <FILE>"]),
         (&["serve", "--tls-key", "key.pem"], &["--tls-cert <FILE>"]),
         (&["serve", "--rate-limit", "0"], &["--rate-limit"]),
+        (&["serve", "--address-rate-limit", "0"], &["--address-rate-limit"]),
+        (&["serve", "--token-rate-limit", "0"], &["--token-rate-limit"]),
         (&["serve", "--time-limit", "soon"], &["--time-limit <SECONDS>"]),
         (&["app"], &["create", "list", "rotate-secret", "delete"]),
         (&["app", "create"], &["<NAME>"]),

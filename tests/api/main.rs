@@ -20,6 +20,7 @@ mod explorer;
 mod files;
 mod imports;
 mod jobs;
+mod limits;
 mod members;
 mod messages;
 mod model;

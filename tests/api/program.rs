@@ -92,7 +92,9 @@ async fn settings_are_in_force(change: impl FnOnce(&mut Command)) {
     let mut server = Serving::greeted(crate::child::Program::spawn(program), reqwest::Client::new());
     assert!(server.url.starts_with("http://127.0.0.2:"), "{}", server.url);
     assert!(folder.path().join("elsewhere.db").exists());
-    let answer = server.ask_token("acme", "acmesecret").await.ok();
+    let answer = server.ask_token("acme", "acmesecret").await;
+    assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=1000;w=1, \"token\";q=40;w=1");
+    let answer = answer.ok();
     assert_eq!(answer["expires_in"], 77);
     let token = answer["access_token"].as_str().unwrap().to_owned();
     let root = server.get("/v1/applications/me", &token).await.ok();
@@ -116,6 +118,7 @@ async fn settings_come_by_flags() {
     })
     .await;
 }
+        command.args(["--address-rate-limit", "1000", "--token-rate-limit", "40"]);
 
 #[tokio::test]
 async fn settings_come_by_environment() {
@@ -126,6 +129,7 @@ async fn settings_come_by_environment() {
     })
     .await;
 }
+        command.env("CHATKITTY_ADDRESS_RATE_LIMIT", "1000").env("CHATKITTY_TOKEN_RATE_LIMIT", "40");
 
 #[test]
 fn a_flag_wins_over_the_environment() {
