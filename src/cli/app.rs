@@ -1,6 +1,6 @@
 //! `chatkitty app …`: works on the database, while a server runs on it or not.
 
-use super::{block_on, print};
+use super::{block_on, keep_to_oneself, print};
 use crate::auth::{Secret, known_scopes, now, random};
 use crate::server::create_credentials;
 use crate::store::{Store, applications, credentials, leftovers, tokens};
@@ -42,6 +42,7 @@ enum Command {
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    keep_to_oneself();
     let store = match arguments.command {
         Command::Create { .. } => Store::open(&arguments.database)?,
         // In a database that a mistyped path would make there is nothing to find.

@@ -109,3 +109,9 @@ fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
 }
+
+/// Makes whatever this process will make in the file system its user's alone: databases, their logs, files.
+fn keep_to_oneself() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}

@@ -1,7 +1,7 @@
 //! `chatkitty serve`.
 
 use super::failure::ReaderGone;
-use super::{block_on, print};
+use super::{block_on, keep_to_oneself, print};
 use crate::config::Config;
 use crate::server::{NewCredentials, Running, start};
 use anyhow::{Context, anyhow, bail};
@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 pub(super) fn run(config: Config) -> anyhow::Result<()> {
+    keep_to_oneself();
     let filter = EnvFilter::try_from_env("CHATKITTY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -3,9 +3,12 @@
 use crate::child::{Serving, command, run};
 use crate::support::Answer;
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::json;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::tempdir;
 
@@ -115,10 +118,10 @@ async fn settings_come_by_flags() {
         command.args(["--listen", "127.0.0.2:0", "--database", "sqlite:elsewhere.db"]);
         command.args(["--public-url", "https://chat.example.com/base/", "--token-lifetime", "77"]);
         command.args(["--rate-limit", "3", "--time-limit", "1", "--access-log"]);
+        command.args(["--address-rate-limit", "1000", "--token-rate-limit", "40"]);
     })
     .await;
 }
-        command.args(["--address-rate-limit", "1000", "--token-rate-limit", "40"]);
 
 #[tokio::test]
 async fn settings_come_by_environment() {
@@ -126,10 +129,10 @@ async fn settings_come_by_environment() {
         command.env("CHATKITTY_LISTEN", "127.0.0.2:0").env("CHATKITTY_DATABASE", "sqlite:elsewhere.db");
         command.env("CHATKITTY_PUBLIC_URL", "https://chat.example.com/base/").env("CHATKITTY_TOKEN_LIFETIME", "77");
         command.env("CHATKITTY_RATE_LIMIT", "3").env("CHATKITTY_TIME_LIMIT", "1").env("CHATKITTY_ACCESS_LOG", "1");
+        command.env("CHATKITTY_ADDRESS_RATE_LIMIT", "1000").env("CHATKITTY_TOKEN_RATE_LIMIT", "40");
     })
     .await;
 }
-        command.env("CHATKITTY_ADDRESS_RATE_LIMIT", "1000").env("CHATKITTY_TOKEN_RATE_LIMIT", "40");
 
 #[test]
 fn a_flag_wins_over_the_environment() {
@@ -250,4 +253,31 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
     assert_eq!(server.stop().code, Some(0));
     assert!(started.elapsed().as_secs() < 15, "idle connections used up the stop limit");
     drop(silent);
+}
+
+/// Every file and folder below this one.
+fn all_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { [all_below(&path), vec![path]].concat() } else { vec![path] }).collect()
+}
+
+#[tokio::test]
+async fn what_the_program_makes_is_for_its_own_user_alone() {
+    let folder = tempdir().unwrap();
+    run(command(folder.path(), ["app", "create", "Other", "--database", "sqlite:apart.db"])).ok();
+    let server = Serving::start_with(folder.path(), chosen);
+    let token = server.token("acme", "acmesecret").await;
+    let user = server.post("/v1/users", &token, json!({"name": "jane"})).await.ok();
+    let picture = Form::new().part("file", Part::bytes(b"\x89PNG\r\n\x1a\n".as_slice()).file_name("jane.png"));
+    let address = format!("/v1/users/{}/display-picture", user["id"]);
+    Answer::of(server.request(Method::POST, &address, &token).multipart(picture)).await.ok();
+    let made = all_below(folder.path());
+    for name in ["apart.db", "test.db", "test.db-wal", "test.db-shm", "test.key", "test.files"] {
+        assert!(made.contains(&folder.path().join(name)), "no {name} among {made:?}");
+    }
+    assert!(made.iter().any(|path| path.is_file() && path.starts_with(folder.path().join("test.files"))), "{made:?}");
+    for path in made {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "others may use {} with its mode {mode:o}", path.display());
+    }
 }
