@@ -171,18 +171,28 @@ fn key_file(path: &Path) -> Result<String, String> {
     if !path.exists() {
         make_key_file(path).map_err(|error| unusable(&error))?;
     }
+    match exposure(path).map_err(|error| unusable(&error))? {
+        Some(advice) => Err(advice),
+        None => fs::read_to_string(path).map_err(|error| unusable(&error)),
+    }
+}
+
+/// What to do about a key file that others may use; nothing if they may not.
+///
+/// # Errors
+/// When the file is not there, or its permissions cannot be read.
+pub fn exposure(path: &Path) -> io::Result<Option<String>> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(path).map_err(|error| unusable(&error))?.permissions().mode();
-        if mode & 0o077 != 0 {
+        if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
             let path = path.display();
-            return Err(format!(
+            return Ok(Some(format!(
                 "others may read the key file {path}: run `chmod 600 {path}`, and change the key if they did"
-            ));
+            )));
         }
     }
-    fs::read_to_string(path).map_err(|error| unusable(&error))
+    Ok(None)
 }
 
 /// Makes a key file; of two servers that start at once, both take the file of one.

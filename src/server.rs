@@ -11,13 +11,13 @@ use crate::jobs::Runner;
 use crate::limits::Limits;
 use crate::platform::Platform;
 use crate::presence::{Keeper, Presence};
-use crate::secrets::Vault;
+use crate::secrets::{Vault, exposure};
 use crate::store::{OpenError, Store, StoreError, applications, credentials, tokens};
 use dropshot::{ConfigDropshot, ConfigTls, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy};
 use openapi_dropshot::runtime::catch_all;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use slog::Drain;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Running {
     /// The first application's credentials, if it was created at this start.
     pub first: Option<NewCredentials>,
     http: HttpServer<Arc<Platform>>,
+    /// The certificate's file and its key's, if the server speaks TLS.
+    identity: Option<(PathBuf, PathBuf)>,
     files: Arc<Files>,
     broadcast: Arc<Broadcast>,
     housekeeping: tokio::task::JoinHandle<()>,
@@ -76,10 +78,8 @@ pub enum StartError {
 /// # Errors
 /// When the database cannot be opened, the certificate not be read or the address not be had.
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let tls = match (&config.tls_cert, &config.tls_key) {
-        (Some(certificate), Some(key)) => Some(tls(certificate, key)?),
-        _ => None,
-    };
+    let identity = config.tls_cert.clone().zip(config.tls_key.clone());
+    let tls = identity.as_ref().map(|(certificate, key)| tls(certificate, key)).transpose()?;
     let store = Store::open(&config.database)?;
     let files = Files::open(&config.files(), store.clone(), config.file_limit).map_err(StartError::Files)?;
     let files = Arc::new(files);
@@ -125,6 +125,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         url: format!("{scheme}://{}", http.local_addr()),
         first,
         http,
+        identity,
         runner: Runner::start(platform),
         housekeeping: tokio::spawn(keep_house(store, Arc::clone(&files), vault, keeper)),
         files,
@@ -134,6 +135,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 }
 
 impl Running {
+    /// Reads the certificate and its key again, for the connections to come; those that are open keep theirs.
+    ///
+    /// # Errors
+    /// When they cannot be used. Those that were read before stay in use then.
+    pub async fn renew_certificate(&self) -> Result<(), StartError> {
+        let Some((certificate, key)) = &self.identity else { return Ok(()) };
+        let renewed = ConfigTls::Dynamic(tls(certificate, key)?);
+        self.http.refresh_tls(&renewed).await.map_err(StartError::Tls)
+    }
+
     /// Takes no more connections, and lets requests in flight finish within the limit. Jobs are put down where they are.
     ///
     /// # Errors
@@ -239,6 +250,9 @@ fn tls(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, StartErro
         .map_err(|error| unusable(certificate, &error))?;
     if chain.is_empty() {
         return Err(unusable(certificate, &"it holds no certificate"));
+    }
+    if let Some(advice) = exposure(key).map_err(|error| unusable(key, &error))? {
+        return Err(StartError::Tls(advice));
     }
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
     let mut config =

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::server::{NewCredentials, Running, start};
 use anyhow::{Context, anyhow, bail};
 use std::io::IsTerminal as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 pub(super) fn run(config: Config) -> anyhow::Result<()> {
@@ -24,6 +24,8 @@ pub(super) fn run(config: Config) -> anyhow::Result<()> {
         // The handlers are in place before anybody can learn that the server runs.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        // Without a certificate there is nothing to read again, and the signal has its usual meaning: the terminal has gone.
+        let mut hangup = config.tls_cert.as_ref().map(|_| signal(SignalKind::hangup())).transpose()?;
         let running = start(config).await.context("the server did not start")?;
         // Whoever started the server may have no use for its greeting.
         match print(&greeting(&running)) {
@@ -36,13 +38,29 @@ pub(super) fn run(config: Config) -> anyhow::Result<()> {
                 _ = interrupt.recv() => {}
             }
         };
-        told_to_stop().await;
+        tokio::select! {
+            () = told_to_stop() => {}
+            () = renew_certificate(&running, hangup.as_mut()) => {}
+        }
         tracing::info!("stopping: no new connections, requests in flight may finish; a second signal cuts them off");
         tokio::select! {
             stopped = running.stop() => stopped.map_err(|message| anyhow!(message)),
             () = told_to_stop() => bail!("requests still in flight at the second signal were cut off"),
         }
     })
+}
+
+/// Reads the certificate again at every such signal, without an end.
+async fn renew_certificate(running: &Running, hangup: Option<&mut Signal>) {
+    if let Some(hangup) = hangup {
+        while hangup.recv().await.is_some() {
+            match running.renew_certificate().await {
+                Ok(()) => tracing::info!("new connections get the certificate that has just been read"),
+                Err(error) => tracing::error!(%error, "the certificate that was read before stays in use"),
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 fn greeting(running: &Running) -> String {

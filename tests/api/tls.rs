@@ -1,4 +1,4 @@
-//! TLS: both versions of HTTP, links, the forms of keys, and files that cannot be used.
+//! TLS: both versions of HTTP, links, the forms of keys, renewed certificates, and files that cannot be used.
 
 use crate::child::{Serving, command, run};
 use crate::support::Answer;
@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rcgen::{CertifiedKey, KeyPair, PKCS_RSA_SHA256};
 use reqwest::{Certificate, Version};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use tempfile::{TempDir, tempdir};
@@ -24,6 +25,7 @@ fn identity(key: KeyPair) -> Identity {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("cert.pem"), certificate.pem()).unwrap();
     fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
+    fs::set_permissions(folder.path().join("key.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     let certificate = Certificate::from_pem(certificate.pem().as_bytes()).unwrap();
     Identity { folder, certificate, key }
 }
@@ -163,6 +165,60 @@ fn files_that_are_not_there_are_named() {
         fs::remove_file(identity.folder.path().join(file)).unwrap();
         run(serve(identity.folder.path())).failed(1, &[&format!("{file} cannot be used for TLS"), "No such file"]);
     }
+}
+
+#[test]
+fn a_key_that_others_may_read_is_refused() {
+    let identity = identity(KeyPair::generate().unwrap());
+    for mode in [0o604, 0o640, 0o644, 0o620, 0o666] {
+        fs::set_permissions(identity.folder.path().join("key.pem"), fs::Permissions::from_mode(mode)).unwrap();
+        run(serve(identity.folder.path())).failed(1, &["others may read the key file key.pem", "`chmod 600 key.pem`"]);
+    }
+}
+
+/// Whether a client that trusts this certificate alone gets through, over a connection of its own.
+async fn is_shown(identity: &Identity, url: &str) -> bool {
+    let http = reqwest::Client::builder().tls_certs_only([identity.certificate.clone()]).build().unwrap();
+    match http.get(format!("{url}/health/live")).send().await {
+        Ok(answer) => answer.status() == 200,
+        Err(error) => {
+            assert!(
+                format!("{error:?}").contains("ertificate"),
+                "something else than the certificate failed: {error:?}"
+            );
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_read_without_a_restart() {
+    let (before, after) = (identity(KeyPair::generate().unwrap()), identity(KeyPair::generate().unwrap()));
+    let mut server = before.start(reqwest::Client::builder());
+    assert_eq!((is_shown(&before, &server.url).await, is_shown(&after, &server.url).await), (true, false));
+    let token = server.token("acme", "acmesecret").await;
+    let replace = |file: &str| {
+        fs::copy(after.folder.path().join(file), before.folder.path().join(file)).unwrap();
+    };
+    // Halfway through the replacement the two do not belong together.
+    replace("cert.pem");
+    server.program.signal("HUP");
+    server.program.log_until("the certificate that was read before stays in use");
+    assert_eq!((is_shown(&before, &server.url).await, is_shown(&after, &server.url).await), (true, false));
+    replace("key.pem");
+    server.program.signal("HUP");
+    server.program.log_until("new connections get the certificate that has just been read");
+    assert_eq!((is_shown(&before, &server.url).await, is_shown(&after, &server.url).await), (false, true));
+    // The connection that was open before serves on.
+    server.get("/v1", &token).await.ok();
+    fs::write(before.folder.path().join("cert.pem"), "nothing of use").unwrap();
+    server.program.signal("HUP");
+    server.program.log_until("cert.pem cannot be used for TLS");
+    fs::write(before.folder.path().join("cert.pem"), fs::read(after.folder.path().join("cert.pem")).unwrap()).unwrap();
+    fs::set_permissions(before.folder.path().join("key.pem"), fs::Permissions::from_mode(0o644)).unwrap();
+    server.program.signal("HUP");
+    server.program.log_until("others may read the key file key.pem");
+    assert_eq!((is_shown(&before, &server.url).await, is_shown(&after, &server.url).await), (false, true));
 }
 
 #[test]
