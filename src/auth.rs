@@ -5,9 +5,9 @@
 
 use crate::error::Error;
 use crate::limits::{Limits, Standing, network};
-use crate::store::credentials::CredentialRow;
+use crate::store::credentials::{CredentialRow, HashedSecret};
 use crate::store::tokens::TokenRow;
-use crate::store::{Store, StoreError, applications, credentials, tokens};
+use crate::store::{Store, credentials, tokens};
 use hmac::{Hmac, KeyInit, Mac};
 use http::header::AUTHORIZATION;
 use openapi_dropshot::runtime::Call;
@@ -66,6 +66,15 @@ impl Caller {
     pub fn may(&self, scope: &str) -> bool {
         self.scopes.as_ref().is_none_or(|scopes| scopes.split(' ').any(|granted| granted == scope))
     }
+}
+
+/// A client that has shown a secret of its own.
+#[derive(Debug)]
+pub struct Client {
+    /// The client.
+    pub credential: CredentialRow,
+    /// The hash of the secret that it has shown, of the two that it may have.
+    hash: Vec<u8>,
 }
 
 /// A token as it is handed out, once.
@@ -184,60 +193,61 @@ impl Authority {
         Ok(caller)
     }
 
-    /// The client that has these credentials.
+    /// The client that has these credentials. Its secret may be the present one, or the one before while that is kept.
     ///
     /// # Errors
-    /// 401 for wrong credentials, 429 for too many wrong ones from one address, or too many at all.
+    /// 401 for wrong credentials and for those of an expired client, 429 for too many wrong ones from one address, or too
+    /// many at all.
     pub async fn client(
         &self,
         store: &Store,
         call: &Call,
         client_id: String,
         secret: &Secret,
-    ) -> Result<CredentialRow, Error> {
+    ) -> Result<Client, Error> {
         let from = call.remote_addr.ip();
         self.limits.count_token(from, &call.request.extensions)?;
         let guesser = (network(from), client_id.clone());
         self.refuse_guesser(&guesser)?;
         let credential = store.read(move |tx| credentials::get(tx, &client_id)).await?;
-        // An unknown client costs the same time as a wrong secret, so that neither can be told from the other.
-        let (salt, expected) = match &credential {
-            Some(row) => (row.salt.as_slice(), row.secret_hash.as_slice()),
-            None => ([0; 16].as_slice(), [0; 32].as_slice()),
-        };
-        let matches = bool::from(secret.hash(salt).ct_eq(expected));
-        credential.filter(|_| matches).ok_or_else(|| {
+        // Two comparisons, whatever is found: neither an unknown client nor one with a single secret, nor which of two
+        // secrets was sent, can be told by the time it takes.
+        let nobody = HashedSecret { salt: vec![0; 16], hash: vec![0; 32] };
+        let present = credential.as_ref().map_or(&nobody, |row| &row.secret);
+        let previous = credential.as_ref().and_then(|row| row.previous.as_ref()).map_or(&nobody, |old| &old.secret);
+        let [is_present, is_previous] =
+            [present, previous].map(|known| bool::from(secret.hash(&known.salt).ct_eq(known.hash.as_slice())));
+        let matching = is_present.then_some(present).or(is_previous.then_some(previous));
+        let hash = matching.map(|known| known.hash.clone());
+        let client = credential.zip(hash).map(|(credential, hash)| Client { credential, hash });
+        client.filter(|client| client.credential.good_until(&client.hash, now()).is_some()).ok_or_else(|| {
             self.count_guess(guesser);
             Error::Credentials { challenge: true }
         })
     }
 
-    /// A new token for a client. `scope` asks for less than the client may do.
+    /// A new token for a client, good for no longer than the client and the secret that it has shown. `scope` asks for
+    /// less than the client may do.
     ///
     /// # Errors
-    /// 400 for a scope that the client may not use, 401 if its application has gone.
-    pub async fn issue(&self, store: &Store, client: CredentialRow, scope: Option<&str>) -> Result<IssuedToken, Error> {
-        let application = client.application_id;
+    /// 400 for a scope that the client may not use, 401 if the client or its secret has ended since it was checked.
+    pub async fn issue(&self, store: &Store, client: Client, scope: Option<&str>) -> Result<IssuedToken, Error> {
+        let Client { credential: CredentialRow { client_id, application_id, scopes, .. }, hash: shown } = client;
+        let scopes = narrowed(scope, scopes)?;
         let token = Secret::generate();
         let (created_time, hash) = (now(), token.digest());
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX / 1000);
-        let row = TokenRow {
-            application_id: application,
-            client_id: client.client_id,
-            scopes: narrowed(scope, client.scopes)?,
-            expires_time: created_time + lifetime * 1000,
-            created_time,
-        };
-        let scope = row.scope();
-        let written = store.write(move |tx| tokens::insert(tx, &hash, &row)).await;
-        match written {
-            // The application went while its credentials were being checked.
-            Err(StoreError::Engine(_)) if !self.exists(store, application).await? => {
-                return Err(Error::Credentials { challenge: true });
-            }
-            other => other?,
-        }
-        Ok(IssuedToken { token, expires_in: lifetime, scope })
+        let issued = store.write(move |tx| {
+            // Asked again here: what ends a client or a secret ends the tokens in one transaction, and none may follow.
+            let credential = credentials::get(tx, &client_id)?;
+            let Some(end) = credential.and_then(|row| row.good_until(&shown, created_time)) else { return Ok(None) };
+            let expires_time = end.min(created_time.saturating_add(lifetime * 1000));
+            let row = TokenRow { application_id, client_id, scopes, expires_time, created_time };
+            tokens::insert(tx, &hash, &row)?;
+            Ok(Some(row))
+        });
+        let row = issued.await?.ok_or(Error::Credentials { challenge: true })?;
+        Ok(IssuedToken { token, expires_in: (row.expires_time - row.created_time) / 1000, scope: row.scope() })
     }
 
     /// Ends a token of the client; any other stays as it is.
@@ -294,10 +304,6 @@ impl Authority {
             *found = fresh();
         }
         found.count += 1;
-    }
-
-    async fn exists(&self, store: &Store, application: i64) -> Result<bool, StoreError> {
-        store.read(move |tx| applications::get(tx, application)).await.map(|row| row.is_some())
     }
 
     /// Forgets what is remembered of an application's tokens, so that they end at once in this process.

@@ -3,7 +3,9 @@
 use super::{block_on, keep_to_oneself, print};
 use crate::auth::{Secret, known_scopes, now, random};
 use crate::server::create_credentials;
-use crate::store::{Store, applications, credentials, leftovers, tokens};
+use crate::store::credentials::{self, HashedSecret};
+use crate::store::{Store, applications, leftovers};
+use crate::timestamp::Timestamp;
 use anyhow::bail;
 use clap::Subcommand;
 
@@ -19,26 +21,102 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Create an application and print its credentials, this once.
+    /// Create an application and print the credentials of its first client, this once.
     Create {
         /// A name for people.
         name: String,
-        /// A scope that the credentials may use; repeat it for more. Without any they may use all.
-        #[arg(long = "scope", value_name = "SCOPE")]
-        scopes: Vec<String>,
+        #[command(flatten)]
+        limits: Limits,
     },
     /// List the applications.
     List,
-    /// Give an application's credentials a new secret and end its tokens.
+    /// Add a client to an application and print its credentials, this once.
+    AddClient {
+        /// The application's ID.
+        id: i64,
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// List the clients of an application: until when they and their old secrets are good, and what they may do.
+    ListClients {
+        /// The application's ID.
+        id: i64,
+    },
+    /// Remove a client of an application and end its tokens.
+    RemoveClient {
+        /// The application's ID.
+        id: i64,
+        /// The client ID.
+        client: String,
+    },
+    /// Give an application's clients new secrets. The old ones end at once with all tokens, unless they are kept.
     RotateSecret {
         /// The application's ID.
         id: i64,
+        /// Give a new secret to this client only.
+        #[arg(long, value_name = "CLIENT_ID")]
+        client: Option<String>,
+        /// Until when the old secret is good as well, and tokens that were got before: a time such as
+        /// 2027-01-31T09:30:00Z, or how long from now in s, m, h or d, such as 24h. Of two secrets that are good, the
+        /// older one ends at once.
+        #[arg(long, value_name = "WHEN", value_parser = moment)]
+        keep_old: Option<i64>,
+    },
+    /// End a client's old secret before its time, and the client's tokens with it.
+    DropOldSecret {
+        /// The application's ID.
+        id: i64,
+        /// The client ID.
+        client: String,
     },
     /// Delete an application with everything in it.
     Delete {
         /// The application's ID.
         id: i64,
     },
+}
+
+/// What a client may do, and for how long.
+#[derive(Debug, clap::Args)]
+struct Limits {
+    /// A scope that the client may use; repeat it for more. Without any it may use all.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// Until when the client gets tokens: a time such as 2027-01-31T09:30:00Z, or how long from now in s, m, h or d, such
+    /// as 90d. No token of it lives longer. Without, the client does not expire.
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    expires: Option<i64>,
+}
+
+impl Limits {
+    /// The scopes as they are stored, if the document knows them all.
+    fn scopes(&self) -> anyhow::Result<Option<String>> {
+        let known = known_scopes();
+        if let Some(unknown) = self.scopes.iter().find(|scope| !known.contains(&scope.as_str())) {
+            bail!("there is no scope {unknown}; there are {}", known.join(", "));
+        }
+        Ok((!self.scopes.is_empty()).then(|| self.scopes.join(" ")))
+    }
+}
+
+/// A time to come, in milliseconds since the epoch.
+fn moment(text: &str) -> Result<i64, String> {
+    const SECONDS: [(char, i64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 24 * 3600)];
+    let spans =
+        SECONDS.iter().filter_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?.parse::<u32>().ok()?, *seconds)));
+    let now = now();
+    let time = match spans.last() {
+        Some((count, seconds)) => now + i64::from(count) * seconds * 1000,
+        None => {
+            let time = text.parse::<Timestamp>();
+            time.map_err(|_| "write a time like 2027-01-31T09:30:00Z, or how long from now like 90d")?.millis()
+        }
+    };
+    // What cannot be written would be told otherwise than it is.
+    match Timestamp::from_millis(time).millis() == time && time > now {
+        true => Ok(time),
+        false => Err("the time must lie in the future, and before the year 10000".to_owned()),
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -50,31 +128,33 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     block_on(async {
         match arguments.command {
-            Command::Create { name, scopes } => create(&store, name, &scopes).await,
+            Command::Create { name, limits } => create(&store, name, &limits).await,
             Command::List => list(&store).await,
-            Command::RotateSecret { id } => rotate_secret(&store, id).await,
+            Command::AddClient { id, limits } => add_client(&store, id, &limits).await,
+            Command::ListClients { id } => list_clients(&store, id).await,
+            Command::RemoveClient { id, client } => remove_client(&store, id, client).await,
+            Command::RotateSecret { id, client, keep_old } => rotate_secret(&store, id, client, keep_old).await,
+            Command::DropOldSecret { id, client } => drop_old_secret(&store, id, client).await,
             Command::Delete { id } => delete(&store, id).await,
         }
     })
 }
 
-async fn create(store: &Store, name: String, scopes: &[String]) -> anyhow::Result<()> {
+async fn create(store: &Store, name: String, limits: &Limits) -> anyhow::Result<()> {
     if name.is_empty() || name.chars().count() > 255 || name.contains(char::is_control) {
         bail!("a name has 1 to 255 characters, none of them control characters");
     }
-    let known = known_scopes();
-    if let Some(unknown) = scopes.iter().find(|scope| !known.contains(&scope.as_str())) {
-        bail!("there is no scope {unknown}; there are {}", known.join(", "));
-    }
-    let scopes = (!scopes.is_empty()).then(|| scopes.join(" "));
+    let (scopes, expires) = (limits.scopes()?, limits.expires);
     let made = store
         .write(move |tx| {
             let application = applications::create(tx, &name, &uuid::Uuid::new_v4().to_string(), now())?;
-            create_credentials(tx, application.id, None, scopes.as_deref())
+            let made = create_credentials(tx, application.id, None, scopes.as_deref())?;
+            credentials::set_expiry(tx, application.id, &made.client_id, expires)?;
+            Ok(made)
         })
         .await?;
-    let (id, client_id, secret) = (made.application, &made.client_id, made.client_secret.reveal());
-    print(&format!("application   {id}\nclient ID     {client_id}\nclient secret {secret}\n"))
+    print(&format!("application   {}\n", made.application))?;
+    print_secret(&made.client_id, &made.client_secret)
 }
 
 async fn list(store: &Store) -> anyhow::Result<()> {
@@ -92,33 +172,96 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     print(&text)
 }
 
-async fn rotate_secret(store: &Store, id: i64) -> anyhow::Result<()> {
-    let secrets = store
+async fn add_client(store: &Store, id: i64, limits: &Limits) -> anyhow::Result<()> {
+    let (scopes, expires) = (limits.scopes()?, limits.expires);
+    let made = store
         .write(move |tx| {
-            let mut secrets = Vec::new();
-            for credential in credentials::list(tx, id)? {
-                let (secret, salt) = (Secret::generate(), random::<16>());
-                credentials::replace_secret(tx, id, &credential.client_id, &salt, &secret.hash(&salt))?;
-                secrets.push((credential.client_id, secret));
+            if applications::get(tx, id)?.is_none() {
+                return Ok(None);
             }
-            tokens::delete_for_application(tx, id)?;
-            Ok(secrets)
+            let made = create_credentials(tx, id, None, scopes.as_deref())?;
+            credentials::set_expiry(tx, id, &made.client_id, expires)?;
+            Ok(Some(made))
         })
         .await?;
-    if secrets.is_empty() {
-        bail!("there is no application {id}; see `chatkitty app list`");
+    let Some(made) = made else { bail!(no_application(id)) };
+    print_secret(&made.client_id, &made.client_secret)
+}
+
+async fn list_clients(store: &Store, id: i64) -> anyhow::Result<()> {
+    let found = store.read(move |tx| Ok((applications::get(tx, id)?, credentials::list(tx, id)?))).await?;
+    let (Some(_), rows) = found else { bail!(no_application(id)) };
+    let mut text = format!("{:<36}  {:<24}  {:<24}  {:<24}  SCOPES\n", "CLIENT ID", "CREATED", "EXPIRES", "OLD SECRET");
+    for row in rows {
+        let created = Timestamp::from_millis(row.created_time);
+        let expires = row.expires_time.map_or("never".to_owned(), |time| Timestamp::from_millis(time).to_string());
+        let old = row.previous.filter(|old| old.expires_time > now());
+        let old = old.map_or("none".to_owned(), |old| Timestamp::from_millis(old.expires_time).to_string());
+        let scopes = row.scopes.as_deref().unwrap_or("all");
+        text.push_str(&format!("{:<36}  {created}  {expires:<24}  {old:<24}  {scopes}\n", row.client_id));
     }
-    for (client_id, secret) in secrets {
-        print(&format!("client ID     {client_id}\nclient secret {}\n", secret.reveal()))?;
+    print(&text)
+}
+
+async fn remove_client(store: &Store, id: i64, client: String) -> anyhow::Result<()> {
+    let name = client.clone();
+    if !store.write(move |tx| credentials::delete(tx, id, &client)).await? {
+        bail!(no_client(id, &name));
     }
-    Ok(())
+    print(&format!("removed client {name} of application {id}\n"))
+}
+
+async fn rotate_secret(store: &Store, id: i64, client: Option<String>, keep_until: Option<i64>) -> anyhow::Result<()> {
+    let only = client.clone();
+    let secrets = store
+        .write(move |tx| {
+            let Some(_) = applications::get(tx, id)? else { return Ok(None) };
+            let mut secrets = Vec::new();
+            let all = credentials::list(tx, id)?.into_iter().map(|row| row.client_id);
+            for client_id in all.filter(|one| only.as_ref().is_none_or(|only| only == one)) {
+                let (secret, salt) = (Secret::generate(), random::<16>());
+                let hashed = HashedSecret { salt: salt.to_vec(), hash: secret.hash(&salt).to_vec() };
+                credentials::replace_secret(tx, id, &client_id, &hashed, keep_until)?;
+                secrets.push((client_id, secret));
+            }
+            Ok(Some(secrets))
+        })
+        .await?;
+    let Some(secrets) = secrets else { bail!(no_application(id)) };
+    match client {
+        Some(client) if secrets.is_empty() => bail!(no_client(id, &client)),
+        None if secrets.is_empty() => {
+            bail!("application {id} has no clients; add one with `chatkitty app add-client {id}`")
+        }
+        _ => secrets.iter().try_for_each(|(client_id, secret)| print_secret(client_id, secret)),
+    }
+}
+
+async fn drop_old_secret(store: &Store, id: i64, client: String) -> anyhow::Result<()> {
+    let name = client.clone();
+    if !store.write(move |tx| credentials::drop_previous(tx, id, &client, now())).await? {
+        bail!("application {id} has no client {name} with an old secret; see `chatkitty app list-clients {id}`");
+    }
+    print(&format!("ended the old secret of client {name} of application {id}\n"))
 }
 
 async fn delete(store: &Store, id: i64) -> anyhow::Result<()> {
     if !store.write(move |tx| applications::delete(tx, id, now())).await? {
-        bail!("there is no application {id}; see `chatkitty app list`");
+        bail!(no_application(id));
     }
     // A server would do it as well, if one runs.
     while store.write(|tx| leftovers::remove(tx, leftovers::BATCH)).await? {}
     print(&format!("deleted application {id} with everything in it\n"))
+}
+
+fn print_secret(client_id: &str, secret: &Secret) -> anyhow::Result<()> {
+    print(&format!("client ID     {client_id}\nclient secret {}\n", secret.reveal()))
+}
+
+fn no_application(id: i64) -> String {
+    format!("there is no application {id}; see `chatkitty app list`")
+}
+
+fn no_client(id: i64, client: &str) -> String {
+    format!("application {id} has no client {client}; see `chatkitty app list-clients {id}`")
 }

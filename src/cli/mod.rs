@@ -25,7 +25,7 @@ struct Arguments {
 enum Command {
     /// Serve the API.
     Serve(crate::config::Config),
-    /// Create, list and delete applications, and give them new secrets.
+    /// Create, list and delete applications and their clients, and give these new secrets.
     App(app::Arguments),
     /// Show what happens in the application, as it happens.
     Tail(tail::Arguments),

@@ -1,11 +1,10 @@
 //! The token endpoint, as RFC 6749 section 4.4 has it; revocation (RFC 7009) and introspection (RFC 7662) beside it.
 
-use crate::auth::Secret;
+use crate::auth::{Client, Secret};
 use crate::error::Error;
 use crate::generated::client::types::{AccessToken, AccessTokenRequest, TokenIntrospection, TokenRequest};
 use crate::generated::server::AuthorizationApi;
 use crate::platform::Platform;
-use crate::store::credentials::CredentialRow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -28,7 +27,7 @@ impl AuthorizationApi for Platform {
 
     async fn revoke_access_token(&self, call: &Call, body: TokenRequest) -> Result<Reply<()>, Error> {
         let client = self.client(call, body.client_id, body.client_secret).await?;
-        self.authority.revoke(&self.store, client, &Secret::new(body.token)).await?;
+        self.authority.revoke(&self.store, client.credential, &Secret::new(body.token)).await?;
         Ok(().into())
     }
 
@@ -38,7 +37,7 @@ impl AuthorizationApi for Platform {
         body: TokenRequest,
     ) -> Result<Reply<TokenIntrospection>, Error> {
         let client = self.client(call, body.client_id, body.client_secret).await?;
-        let token = self.authority.find(&self.store, &client, &Secret::new(body.token)).await?;
+        let token = self.authority.find(&self.store, &client.credential, &Secret::new(body.token)).await?;
         let answer = match token {
             Some(token) => TokenIntrospection {
                 active: true,
@@ -83,7 +82,7 @@ impl Platform {
         call: &Call,
         client_id: Option<String>,
         client_secret: Option<String>,
-    ) -> Result<CredentialRow, Error> {
+    ) -> Result<Client, Error> {
         let credentials = match basic(call) {
             Ok(Some(credentials)) => Ok(credentials),
             Ok(None) => client_id.zip(client_secret.map(Secret::new)).ok_or(REFUSED),

@@ -78,7 +78,16 @@ pub fn delete_expired(tx: &Tx<'_>, now: i64, limit: i64) -> Result<usize, StoreE
     )
 }
 
-/// Removes every token of the application, and says how many.
-pub fn delete_for_application(tx: &Tx<'_>, application: i64) -> Result<usize, StoreError> {
-    tx.execute("DELETE FROM tokens WHERE application_id = $1", &[application.into()])
+/// Removes every token of one of the application's clients, and says how many.
+pub fn delete_for_client(tx: &Tx<'_>, application: i64, client_id: &str) -> Result<usize, StoreError> {
+    let client = [application.into(), client_id.into()];
+    tx.execute("DELETE FROM tokens WHERE application_id = $1 AND client_id = $2", &client)
+}
+
+/// Lets no token of one of the application's clients live longer than `end`, and says how many would have.
+pub fn end_by(tx: &Tx<'_>, application: i64, client_id: &str, end: i64) -> Result<usize, StoreError> {
+    tx.execute(
+        "UPDATE tokens SET expires_time = $1 WHERE application_id = $2 AND client_id = $3 AND expires_time > $1",
+        &[end.into(), application.into(), client_id.into()],
+    )
 }

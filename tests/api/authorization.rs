@@ -1,8 +1,9 @@
 //! Tokens: how they are had, what they open, and how they end.
 
 use crate::support::{Answer, CLIENT, Caller, Server};
-use chatkitty_platform::auth::Secret;
+use chatkitty_platform::auth::{Secret, now};
 use chatkitty_platform::server::create_credentials;
+use chatkitty_platform::store::credentials::{self, HashedSecret};
 use chatkitty_platform::store::tokens;
 use reqwest::RequestBuilder;
 use reqwest::multipart::Form;
@@ -206,7 +207,7 @@ async fn a_revoked_token_is_refused() {
     let server = Server::start().await;
     let (used, unused) = (server.application().await, server.application().await);
     used.get("/v1").await.ok();
-    server.store().write(|tx| tokens::delete_for_application(tx, 1)).await.expect("tokens are revoked");
+    server.store().write(|tx| tokens::delete_for_client(tx, 1, CLIENT.0)).await.expect("tokens are revoked");
     assert_unauthorized(&unused.get("/v1").await);
     // A server believes a token that it has just checked for a second.
     let revoked = Instant::now();
@@ -236,6 +237,59 @@ async fn another_client(server: &Server) -> (&'static str, &'static str) {
     let create = store.write(|tx| create_credentials(tx, 1, Some(chosen), Some("read:application read:user")));
     create.await.expect("more credentials");
     ("reader", "readersecret")
+}
+
+#[tokio::test]
+async fn an_expired_client_gets_no_tokens_and_has_none() {
+    let server = Server::start().await;
+    let reader = another_client(&server).await;
+    let (ended, kept) = (server.token(reader, None).await, server.application().await);
+    let store = server.store();
+    let expire = |time: i64| store.write(move |tx| credentials::set_expiry(tx, 1, "reader", Some(time)));
+
+    let end = now() + 60_000;
+    assert!(expire(end).await.expect("it is set"), "there is such a client");
+    let told = ask(&server, "introspect", CLIENT, text_of(&ended)).await.ok();
+    assert_eq!(told["exp"], end / 1000, "a token that was there ends with its client");
+    let answer = Answer::of(basic(&server, reader).form(&[GRANT])).await.ok();
+    assert!((0..=60).contains(&answer["expires_in"].as_i64().expect("seconds")), "so does a new one: {answer}");
+    let fresh = answer["access_token"].as_str().expect("a token");
+    let told = ask(&server, "introspect", CLIENT, fresh).await.ok();
+    assert_eq!(told["exp"], end / 1000);
+
+    expire(now()).await.expect("it is set");
+    let wrong = Answer::of(basic(&server, (reader.0, "guess")).form(&[GRANT])).await;
+    let right = Answer::of(basic(&server, reader).form(&[GRANT])).await;
+    assert_eq!((right.status.as_u16(), &right.body["error"]), (401, &json!("invalid_client")), "{right:?}");
+    assert_eq!(right.body, wrong.body, "who guesses is not told that the secret was right");
+    // Nobody has used it yet, so that the server does not believe it for a second more.
+    assert_unauthorized(&ended.get("/v1").await);
+    kept.get("/v1").await.ok();
+}
+
+#[tokio::test]
+async fn a_kept_secret_ends_when_its_time_is_over() {
+    let server = Server::start().await;
+    let reader = another_client(&server).await;
+    let store = server.store();
+    let rotate = |text: &'static str, keep_until: i64| {
+        let salt = chatkitty_platform::auth::random::<16>().to_vec();
+        let hash = Secret::new(text.to_owned()).hash(&salt).to_vec();
+        store.write(move |tx| {
+            credentials::replace_secret(tx, 1, "reader", &HashedSecret { salt, hash }, Some(keep_until))
+        })
+    };
+    rotate("second", now() + 60_000).await.expect("a second secret");
+    for secret in [reader.1, "second"] {
+        let answer = Answer::of(basic(&server, (reader.0, secret)).form(&[GRANT])).await.ok();
+        let kept = answer["expires_in"].as_i64().expect("seconds") <= 60;
+        assert_eq!(kept, secret == reader.1, "a token ends with the secret that it was got with: {answer}");
+    }
+    rotate("third", now()).await.expect("a third secret");
+    for (secret, status) in [(reader.1, 401), ("second", 401), ("third", 200)] {
+        let answer = Answer::of(basic(&server, (reader.0, secret)).form(&[GRANT])).await;
+        assert_eq!(answer.status, status, "{secret}: {answer:?}");
+    }
 }
 
 #[tokio::test]

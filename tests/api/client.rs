@@ -37,7 +37,7 @@ async fn tokens_of(server: &Server) -> i64 {
 
 async fn revoke_tokens(server: &Server) {
     let store = server.store();
-    store.write(|tx| tokens::delete_for_application(tx, 1)).await.expect("the tokens are revoked");
+    store.write(|tx| tokens::delete_for_client(tx, 1, CLIENT.0)).await.expect("the tokens are revoked");
 }
 
 /// A request of the client's own types, from JSON.

@@ -84,13 +84,83 @@ async fn credentials_are_limited_to_the_scopes_they_were_created_with() {
     assert_eq!(server.get("/v1/channels", token).await.status, 403);
 }
 
+#[tokio::test]
+async fn an_application_has_several_clients_with_scopes_and_tokens_of_their_own() {
+    let folder = tempdir().unwrap();
+    let server = Serving::start(folder.path());
+    let (id, first, secret) = create(folder.path(), &["Shared"]);
+    let added = run(app(folder.path(), &["add-client", &id, "--scope", "read:user", "--expires", "10m"])).ok();
+    let (second, other_secret) = (printed(&added, "client ID"), printed(&added, "client secret"));
+    let list = run(app(folder.path(), &["list-clients", &id])).ok();
+    assert!(
+        list.lines().any(|line| line.starts_with(&first) && line.contains("never") && line.ends_with("all")),
+        "{list}"
+    );
+    assert!(list.lines().any(|line| line.starts_with(&second) && line.ends_with("read:user")), "{list}");
+
+    let kept = server.token(&first, &secret).await;
+    let answer = server.ask_token(&second, &other_secret).await.ok();
+    let expires_in = answer["expires_in"].as_i64().unwrap();
+    assert!((1..=600).contains(&expires_in), "the token outlives its client: {answer}");
+    let ended = answer["access_token"].as_str().unwrap();
+    assert_eq!(server.get("/v1/users", ended).await.status, 200);
+    assert_eq!(server.get("/v1/channels", ended).await.status, 403, "the second client may do less");
+    assert_eq!(server.ask_token(&first, &other_secret).await.status, 401, "a secret is of one client");
+
+    let rotated = run(app(folder.path(), &["rotate-secret", &id, "--client", &second])).ok();
+    assert!(!rotated.contains(&first), "{rotated}");
+    ends_soon(&server, ended).await;
+    let ended = server.token(&second, &printed(&rotated, "client secret")).await;
+    run(app(folder.path(), &["remove-client", &id, &second])).ok();
+    ends_soon(&server, &ended).await;
+    assert_eq!(server.ask_token(&second, &printed(&rotated, "client secret")).await.status, 401);
+    assert_eq!(server.get("/v1/users", &kept).await.status, 200, "the first client has nothing to do with it");
+    server.token(&first, &secret).await;
+
+    run(app(folder.path(), &["remove-client", &id, &second])).failed(1, &["has no client", "list-clients"]);
+    run(app(folder.path(), &["remove-client", &id, &first])).ok();
+    run(app(folder.path(), &["rotate-secret", &id])).failed(1, &["no clients", "chatkitty app add-client"]);
+}
+
+#[tokio::test]
+async fn a_secret_is_rotated_while_the_old_one_is_in_use() {
+    let folder = tempdir().unwrap();
+    let server = Serving::start(folder.path());
+    let (id, client, oldest) = create(folder.path(), &["Busy"]);
+    let token = server.token(&client, &oldest).await;
+    let rotate = |keep: &str| {
+        printed(&run(app(folder.path(), &["rotate-secret", &id, "--keep-old", keep])).ok(), "client secret")
+    };
+    let old = rotate("1h");
+    assert_eq!(server.get("/v1/users", &token).await.status, 200, "tokens are kept with the secret");
+    for secret in [&oldest, &old] {
+        server.token(&client, secret).await;
+    }
+    let new = rotate("2h");
+    assert_eq!(server.ask_token(&client, &oldest).await.status, 401, "two secrets are good at a time");
+    let answer = server.ask_token(&client, &old).await.ok();
+    assert!(answer["expires_in"].as_i64().unwrap() <= 7200, "the token outlives its secret: {answer}");
+    let token = server.token(&client, &new).await;
+
+    run(app(folder.path(), &["drop-old-secret", &id, &client])).ok();
+    ends_soon(&server, &token).await;
+    assert_eq!(server.ask_token(&client, &old).await.status, 401, "it was dropped");
+    server.token(&client, &new).await;
+    run(app(folder.path(), &["drop-old-secret", &id, &client])).failed(1, &["old secret", "list-clients"]);
+}
+
 #[test]
 fn an_application_that_is_not_there_is_named() {
     let folder = tempdir().unwrap();
-    create(folder.path(), &["One"]);
-    for verb in ["rotate-secret", "delete"] {
+    let (_, client, _) = create(folder.path(), &["One"]);
+    for verb in ["rotate-secret", "delete", "add-client", "list-clients"] {
         run(app(folder.path(), &[verb, "7"])).failed(1, &["there is no application 7", "chatkitty app list"]);
     }
+    // A client is of one application alone.
+    for arguments in [["remove-client", "7", &client], ["drop-old-secret", "7", &client]] {
+        run(app(folder.path(), &arguments)).failed(1, &["application 7 has no client"]);
+    }
+    assert!(run(app(folder.path(), &["list-clients", "1"])).ok().contains(&client), "it is still there");
 }
 
 #[test]
@@ -130,9 +200,26 @@ fn a_wrong_command_line_is_told_what_would_be_right() {
         (&["serve", "--address-rate-limit", "0"], &["--address-rate-limit"]),
         (&["serve", "--token-rate-limit", "0"], &["--token-rate-limit"]),
         (&["serve", "--time-limit", "soon"], &["--time-limit <SECONDS>"]),
-        (&["app"], &["create", "list", "rotate-secret", "delete"]),
+        (
+            &["app"],
+            &[
+                "create",
+                "list",
+                "add-client",
+                "list-clients",
+                "remove-client",
+                "rotate-secret",
+                "drop-old-secret",
+                "delete",
+            ],
+        ),
         (&["app", "create"], &["<NAME>"]),
         (&["app", "delete", "mine"], &["<ID>"]),
+        (&["app", "remove-client", "1"], &["<CLIENT>"]),
+        (&["app", "create", "x", "--expires", "soon"], &["2027-01-31T09:30:00Z", "90d"]),
+        (&["app", "create", "x", "--expires", "2020-01-01T00:00:00Z"], &["in the future"]),
+        (&["app", "add-client", "1", "--expires", "0s"], &["in the future"]),
+        (&["app", "rotate-secret", "1", "--keep-old", "4294967295d"], &["before the year 10000"]),
         (&["openapi", "--format", "toml"], &["yaml", "json"]),
     ];
     for (arguments, words) in wrong {
@@ -183,7 +270,7 @@ async fn a_reader_of_the_log_that_has_gone_away_does_not_stop_the_server() {
 #[test]
 fn a_mistyped_database_is_told_and_not_made() {
     let folder = tempdir().unwrap();
-    for arguments in [&["list"][..], &["rotate-secret", "1"], &["delete", "1"]] {
+    for arguments in [&["list"][..], &["add-client", "1"], &["rotate-secret", "1"], &["delete", "1"]] {
         let mut mistyped = app(folder.path(), arguments);
         mistyped.env("CHATKITTY_DATABASE", "sqlite:tset.db");
         run(mistyped).failed(1, &["there is no database at", "--database"]);

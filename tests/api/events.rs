@@ -426,7 +426,7 @@ async fn a_stream_ends_when_its_token_is_revoked() {
     let (_, mut events) = api.events("").await;
     let (_, mut theirs) = other.events("").await;
     let store = server.store();
-    store.write(|tx| tokens::delete_for_application(tx, 1)).await.expect("the tokens are revoked");
+    store.write(|tx| tokens::delete_for_client(tx, 1, CLIENT.0)).await.expect("the tokens are revoked");
     let end = events.event().await;
     assert_eq!((&end["type"], &end["reason"]), (&json!("STREAM_ENDED"), &json!("TOKEN_INVALID")));
     other.user("jdoe").await;

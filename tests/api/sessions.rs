@@ -1,6 +1,6 @@
 //! Who is connected and who is in which channel, by the streams that are open on behalf of users.
 
-use crate::support::{Answer, Caller, Events, Server};
+use crate::support::{Answer, CLIENT, Caller, Events, Server};
 use chatkitty_platform::store::sessions::{self, LEASE, SessionState};
 use chatkitty_platform::store::{StoreError, Tx, tokens};
 use reqwest::Method;
@@ -250,7 +250,7 @@ async fn a_session_ends_with_the_token_of_its_stream() {
     let (api, other) = (server.application().await, server.another_application().await);
     api.user("jane").await;
     let (_, mut own) = api.events("?username=jane&type=MESSAGE_CREATED").await;
-    live(&server, |tx| tokens::delete_for_application(tx, 1)).await;
+    live(&server, |tx| tokens::delete_for_client(tx, 1, CLIENT.0)).await;
     assert_eq!(own.event().await["reason"], "TOKEN_INVALID");
     let api = server.application().await;
     let (_, mut watching) = api.events("?type=USER_UPDATED&after=0").await;
