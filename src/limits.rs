@@ -172,3 +172,26 @@ impl Standings {
         self.0.lock().iter().for_each(|standing| standing.tell(headers));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_senders_is_bounded() {
+        let rate = Rate::new("address", NonZeroU32::MIN);
+        for sender in 0..3 * REMEMBERED {
+            rate.count(&sender, &Extensions::new()).expect("the first request of a sender");
+            assert!(rate.senders.read().len() <= REMEMBERED);
+        }
+    }
+
+    #[test]
+    fn a_sender_cannot_choose_what_counts_as_his_address() {
+        let of = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
+        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+}
