@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bodies;
+mod http2;
 mod transport;
 
 use crate::support::{Answer, Caller};
