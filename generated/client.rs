@@ -23619,6 +23619,10 @@ treat the cursors in them as opaque.
 adds `errors`, one entry for each fault. A missing, expired or insufficient token answers `error` and
 `error_description`. Quote the header `X-Response-Token` of an answer when you report a problem with it.
 
+**Audit.** An operation with `x-audit: true` is an administrative act: who did it, from where, when and to what is
+recorded with it under the `X-Response-Token` of its answer, as is an attempt by a token without its scopes. Neither
+bodies nor queries are.
+
 
 Version: 1.15.13*/
 pub struct Client {

@@ -5,12 +5,13 @@
 
 use crate::error::Error;
 use crate::limits::{Limits, Standing, network};
+use crate::store::audit::{Act, Outcome};
 use crate::store::credentials::{CredentialRow, HashedSecret};
 use crate::store::tokens::TokenRow;
-use crate::store::{Store, credentials, tokens};
+use crate::store::{Store, Tx, credentials, tokens};
 use hmac::{Hmac, KeyInit, Mac};
 use http::header::AUTHORIZATION;
-use openapi_dropshot::runtime::Call;
+use openapi_dropshot::runtime::{Call, Operation};
 use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -36,6 +37,8 @@ const COUNTED: usize = 10_000;
 pub struct Caller {
     /// The application that the token was issued to.
     pub application: i64,
+    /// The client that it was issued to.
+    pub client: Arc<str>,
     /// What the token may do; `None`: everything.
     scopes: Option<Arc<str>>,
     /// The token's hash.
@@ -55,6 +58,16 @@ impl Caller {
     /// 403.
     pub fn require(&self, scope: &'static str) -> Result<(), Error> {
         if self.may(scope) { Ok(()) } else { Err(Error::Forbidden { scope }) }
+    }
+
+    /// Refuses a token that lacks a scope which the operation demands.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn permit(&self, operation: &Operation) -> Result<(), Error> {
+        // The document's requirements are all of the one scheme; each of its scopes is needed.
+        let scopes = operation.security.iter().flat_map(|alternative| alternative.iter()).flat_map(|one| one.scopes);
+        scopes.copied().try_for_each(|scope| self.require(scope))
     }
 
     /// The hash of its token, for [`Authority::is_valid`].
@@ -127,10 +140,10 @@ impl Authority {
         Authority { lifetime, remembered: RwLock::default(), guesses: Mutex::default(), limits }
     }
 
-    /// Says whose token the request carries, if that token may do what the operation demands.
+    /// Says whose token the request carries. What that token may do, [`Caller::permit`] tells.
     ///
     /// # Errors
-    /// 401 without a valid token, 403 without a scope, 429 beyond the application's rate.
+    /// 401 without a valid token, 429 beyond the application's rate.
     pub async fn caller(&self, store: &Store, call: &Call) -> Result<Caller, Error> {
         let header = call
             .headers()
@@ -149,10 +162,6 @@ impl Authority {
             None => self.look_up(store, hash).await?,
         };
         self.limits.count_application(caller.application, &call.request.extensions)?;
-        // The document's requirements are all of the one scheme; each of its scopes is needed.
-        let scopes =
-            call.operation.security.iter().flat_map(|alternative| alternative.iter()).flat_map(|one| one.scopes);
-        scopes.copied().try_for_each(|scope| caller.require(scope))?;
         Ok(caller)
     }
 
@@ -175,7 +184,12 @@ impl Authority {
             self.remembered.write().tokens.remove(&hash);
             return Err(Error::InvalidToken);
         };
-        let caller = Caller { application: row.application_id, scopes: row.scopes.map(Arc::from), token: hash };
+        let caller = Caller {
+            application: row.application_id,
+            client: row.client_id.into(),
+            scopes: row.scopes.map(Arc::from),
+            token: hash,
+        };
         let mut remembered = self.remembered.write();
         if remembered.revocations != revocations {
             return Ok(caller);
@@ -250,14 +264,21 @@ impl Authority {
         Ok(IssuedToken { token, expires_in: (row.expires_time - row.created_time) / 1000, scope: row.scope() })
     }
 
-    /// Ends a token of the client; any other stays as it is.
+    /// Ends a token of the client, and records the act if there was such a token; any other stays as it is.
     ///
     /// # Errors
     /// The store's.
-    pub async fn revoke(&self, store: &Store, client: CredentialRow, token: &Secret) -> Result<(), Error> {
+    pub async fn revoke(&self, store: &Store, client: CredentialRow, token: &Secret, act: Act) -> Result<(), Error> {
         let hash = token.digest();
         let CredentialRow { application_id, client_id, .. } = client;
-        let revoked = store.write(move |tx| tokens::delete(tx, application_id, &client_id, &hash)).await?;
+        let revoke = move |tx: &Tx<'_>| {
+            let revoked = tokens::delete(tx, application_id, &client_id, &hash)?;
+            if revoked {
+                act.record(tx, Outcome::Done, now())?;
+            }
+            Ok(revoked)
+        };
+        let revoked = store.write(revoke).await?;
         if revoked {
             let mut remembered = self.remembered.write();
             remembered.revocations += 1;

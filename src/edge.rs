@@ -282,7 +282,7 @@ async fn with_forms(response: Response) -> Response {
 }
 
 /// dropshot has made a random UUID for the request already; its digits are the token.
-fn response_token(request_id: &str) -> HeaderValue {
+pub(crate) fn response_token(request_id: &str) -> HeaderValue {
     let mut digits = [b'0'; 32];
     let hex = request_id.bytes().filter(u8::is_ascii_hexdigit);
     for (digit, byte) in digits.iter_mut().zip(hex) {

@@ -29,6 +29,8 @@ pub mod session;
 mod timestamp;
 
 #[cfg(feature = "server")]
+mod audit;
+#[cfg(feature = "server")]
 pub mod auth;
 #[cfg(feature = "server")]
 pub mod broadcast;

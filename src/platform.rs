@@ -1,6 +1,7 @@
 //! What handlers share: the store, who may call, and where this server is reached.
 
-use crate::auth::{Authority, Caller};
+use crate::audit;
+use crate::auth::{Authority, Caller, now};
 use crate::broadcast::Broadcast;
 use crate::config::Config;
 use crate::error::Error;
@@ -8,6 +9,7 @@ use crate::files::Files;
 use crate::hal::Urls;
 use crate::secrets::Vault;
 use crate::store::Store;
+use crate::store::audit::Outcome;
 use http::header::HOST;
 use http::{HeaderMap, Uri};
 use openapi_dropshot::runtime::{Call, Operation, Response, Service};
@@ -78,6 +80,13 @@ impl Service for Platform {
 
     async fn authorize(&self, call: &Call) -> Result<Caller, Error> {
         let caller = self.authority.caller(&self.store, call).await?;
+        if let Err(refusal) = caller.permit(call.operation) {
+            if audit::is_administrative(call.operation) {
+                let act = audit::act(call, caller.application, &caller.client);
+                self.store.write(move |tx| act.record(tx, Outcome::Refused, now())).await?;
+            }
+            return Err(refusal);
+        }
         match call.request.extensions.get::<NamedApplication>() {
             Some(NamedApplication(name)) if !caller.is(name) => Err(Error::NotFound("application")),
             _ => Ok(caller),

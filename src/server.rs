@@ -12,6 +12,7 @@ use crate::limits::Limits;
 use crate::platform::Platform;
 use crate::presence::{Keeper, Presence};
 use crate::secrets::{Vault, exposure};
+use crate::store::audit::{Act, Outcome};
 use crate::store::{OpenError, Store, StoreError, applications, credentials, tokens};
 use dropshot::{ConfigDropshot, ConfigTls, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy};
 use openapi_dropshot::runtime::catch_all;
@@ -195,7 +196,11 @@ async fn create_first_application(
             }
             let application =
                 applications::create(tx, "ChatKitty Application", &uuid::Uuid::new_v4().to_string(), now())?;
-            create_credentials(tx, application.id, chosen, None).map(Some)
+            let made = create_credentials(tx, application.id, chosen, None)?;
+            for resource in [format!("/v1/applications/{}", made.application), format!("client {}", made.client_id)] {
+                Act::of_operator(made.application, "serve", resource).record(tx, Outcome::Done, now())?;
+            }
+            Ok(Some(made))
         })
         .await
 }

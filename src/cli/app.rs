@@ -3,8 +3,9 @@
 use super::{block_on, keep_to_oneself, print};
 use crate::auth::{Secret, known_scopes, now, random};
 use crate::server::create_credentials;
+use crate::store::audit::{Act, Outcome};
 use crate::store::credentials::{self, HashedSecret};
-use crate::store::{Store, applications, leftovers};
+use crate::store::{Store, StoreError, Tx, applications, leftovers};
 use crate::timestamp::Timestamp;
 use anyhow::bail;
 use clap::Subcommand;
@@ -150,6 +151,8 @@ async fn create(store: &Store, name: String, limits: &Limits) -> anyhow::Result<
             let application = applications::create(tx, &name, &uuid::Uuid::new_v4().to_string(), now())?;
             let made = create_credentials(tx, application.id, None, scopes.as_deref())?;
             credentials::set_expiry(tx, application.id, &made.client_id, expires)?;
+            record(tx, application.id, "app create", None)?;
+            record(tx, application.id, "app create", Some(&made.client_id))?;
             Ok(made)
         })
         .await?;
@@ -181,6 +184,7 @@ async fn add_client(store: &Store, id: i64, limits: &Limits) -> anyhow::Result<(
             }
             let made = create_credentials(tx, id, None, scopes.as_deref())?;
             credentials::set_expiry(tx, id, &made.client_id, expires)?;
+            record(tx, id, "app add-client", Some(&made.client_id))?;
             Ok(Some(made))
         })
         .await?;
@@ -205,7 +209,14 @@ async fn list_clients(store: &Store, id: i64) -> anyhow::Result<()> {
 
 async fn remove_client(store: &Store, id: i64, client: String) -> anyhow::Result<()> {
     let name = client.clone();
-    if !store.write(move |tx| credentials::delete(tx, id, &client)).await? {
+    let remove = move |tx: &Tx<'_>| {
+        let removed = credentials::delete(tx, id, &client)?;
+        if removed {
+            record(tx, id, "app remove-client", Some(&client))?;
+        }
+        Ok(removed)
+    };
+    if !store.write(remove).await? {
         bail!(no_client(id, &name));
     }
     print(&format!("removed client {name} of application {id}\n"))
@@ -222,6 +233,7 @@ async fn rotate_secret(store: &Store, id: i64, client: Option<String>, keep_unti
                 let (secret, salt) = (Secret::generate(), random::<16>());
                 let hashed = HashedSecret { salt: salt.to_vec(), hash: secret.hash(&salt).to_vec() };
                 credentials::replace_secret(tx, id, &client_id, &hashed, keep_until)?;
+                record(tx, id, "app rotate-secret", Some(&client_id))?;
                 secrets.push((client_id, secret));
             }
             Ok(Some(secrets))
@@ -239,19 +251,42 @@ async fn rotate_secret(store: &Store, id: i64, client: Option<String>, keep_unti
 
 async fn drop_old_secret(store: &Store, id: i64, client: String) -> anyhow::Result<()> {
     let name = client.clone();
-    if !store.write(move |tx| credentials::drop_previous(tx, id, &client, now())).await? {
+    let drop = move |tx: &Tx<'_>| {
+        let dropped = credentials::drop_previous(tx, id, &client, now())?;
+        if dropped {
+            record(tx, id, "app drop-old-secret", Some(&client))?;
+        }
+        Ok(dropped)
+    };
+    if !store.write(drop).await? {
         bail!("application {id} has no client {name} with an old secret; see `chatkitty app list-clients {id}`");
     }
     print(&format!("ended the old secret of client {name} of application {id}\n"))
 }
 
 async fn delete(store: &Store, id: i64) -> anyhow::Result<()> {
-    if !store.write(move |tx| applications::delete(tx, id, now())).await? {
+    let delete = move |tx: &Tx<'_>| {
+        let deleted = applications::delete(tx, id, now())?;
+        if deleted {
+            record(tx, id, "app delete", None)?;
+        }
+        Ok(deleted)
+    };
+    if !store.write(delete).await? {
         bail!(no_application(id));
     }
     // A server would do it as well, if one runs.
     while store.write(|tx| leftovers::remove(tx, leftovers::BATCH)).await? {}
     print(&format!("deleted application {id} with everything in it\n"))
+}
+
+/// Records what the operator does to an application, or to one of its clients.
+fn record(tx: &Tx<'_>, application: i64, command: &str, client: Option<&str>) -> Result<(), StoreError> {
+    let resource = match client {
+        Some(client) => format!("client {client}"),
+        None => format!("/v1/applications/{application}"),
+    };
+    Act::of_operator(application, command, resource).record(tx, Outcome::Done, now())
 }
 
 fn print_secret(client_id: &str, secret: &Secret) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 pub mod api;
 mod app;
+mod audit;
 pub mod failure;
 mod manual;
 mod openapi;
@@ -27,6 +28,8 @@ enum Command {
     Serve(crate::config::Config),
     /// Create, list and delete applications and their clients, and give these new secrets.
     App(app::Arguments),
+    /// Show who did what to applications.
+    Audit(audit::Arguments),
     /// Show what happens in the application, as it happens.
     Tail(tail::Arguments),
     /// Print the OpenAPI document of the API.
@@ -64,6 +67,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<()>
     match Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command {
         Command::Serve(config) => serve::run(config),
         Command::App(arguments) => app::run(arguments),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments, command()),

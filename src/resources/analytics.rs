@@ -4,6 +4,7 @@
 //! when the export was asked for, a batch at a time, so that no long read stands in the way of the writers.
 
 use super::{jobs as job_resources, messages, users};
+use crate::audit;
 use crate::auth::{Caller, now};
 use crate::error::Error;
 use crate::generated::client::types::ApplicationJobResource;
@@ -11,6 +12,7 @@ use crate::generated::server::AnalyticsApi;
 use crate::hal::Urls;
 use crate::jobs::{Interrupted, Work};
 use crate::platform::Platform;
+use crate::store::audit::Outcome;
 use crate::store::jobs::{self, JobState, JobType, NewJob, Progress};
 use crate::store::{StoreError, Tx, files, messages as message_rows, users as user_rows};
 use openapi_dropshot::runtime::{Call, Reply};
@@ -43,7 +45,9 @@ impl Platform {
     ) -> Result<Reply<ApplicationJobResource>, Error> {
         let application = caller.application;
         let origin = self.origin(call.headers(), &call.request.uri);
+        let act = audit::act(call, caller.application, &caller.client);
         let create = move |tx: &Tx<'_>| {
+            act.record(tx, Outcome::Started, now())?;
             let last_id = Some(last_id(tx, application)?);
             let job = NewJob { kind, channel_id: None, last_id, origin: Some(origin), input: None };
             jobs::create(tx, application, job, now())

@@ -2,6 +2,7 @@
 
 use super::{properties, root};
 use crate::Timestamp;
+use crate::audit;
 use crate::auth::{Caller, now};
 use crate::error::Error;
 use crate::generated::client::types::{
@@ -13,6 +14,7 @@ use crate::generated::wire::ToggleState as WireToggle;
 use crate::hal::Urls;
 use crate::platform::Platform;
 use crate::store::applications::{self, ApplicationRow, Settings, ToggleState};
+use crate::store::audit::Outcome;
 use crate::store::events::{self, Event, EventType};
 use crate::store::{StoreError, Tx};
 use openapi_dropshot::runtime::{Call, Reply};
@@ -56,6 +58,7 @@ impl ApplicationsApi for Platform {
         body: ApplicationSettingsProperties,
     ) -> Result<Reply<ApplicationSettingsResource>, Error> {
         let application = caller.application;
+        let act = audit::act(call, caller.application, &caller.client);
         let update = move |tx: &Tx<'_>| {
             let Some(mut settings) = applications::settings(tx, application)? else { return Ok(None) };
             settings.guest_users = stored_toggle(&body.guest_users);
@@ -63,6 +66,7 @@ impl ApplicationsApi for Platform {
                 settings.user_created_channels = stored_toggle(toggle);
             }
             applications::set_settings(tx, application, settings)?;
+            act.record(tx, Outcome::Done, now())?;
             Ok(Some(settings))
         };
         let settings = self.store.write(update).await?.ok_or(Error::NotFound("application"))?;
@@ -79,7 +83,15 @@ impl ApplicationsApi for Platform {
             return Err(Error::NotFound("application"));
         }
         let application = caller.application;
-        let deleted = self.store.write(move |tx| applications::delete(tx, application, now())).await?;
+        let act = audit::act(call, caller.application, &caller.client);
+        let delete = move |tx: &Tx<'_>| {
+            let deleted = applications::delete(tx, application, now())?;
+            if deleted {
+                act.record(tx, Outcome::Done, now())?;
+            }
+            Ok(deleted)
+        };
+        let deleted = self.store.write(delete).await?;
         self.authority.forget(application);
         self.files.sweep_soon();
         if !deleted {

@@ -1,5 +1,6 @@
 //! The token endpoint, as RFC 6749 section 4.4 has it; revocation (RFC 7009) and introspection (RFC 7662) beside it.
 
+use crate::audit;
 use crate::auth::{Client, Secret};
 use crate::error::Error;
 use crate::generated::client::types::{AccessToken, AccessTokenRequest, TokenIntrospection, TokenRequest};
@@ -27,7 +28,8 @@ impl AuthorizationApi for Platform {
 
     async fn revoke_access_token(&self, call: &Call, body: TokenRequest) -> Result<Reply<()>, Error> {
         let client = self.client(call, body.client_id, body.client_secret).await?;
-        self.authority.revoke(&self.store, client.credential, &Secret::new(body.token)).await?;
+        let act = audit::act(call, client.credential.application_id, &client.credential.client_id);
+        self.authority.revoke(&self.store, client.credential, &Secret::new(body.token), act).await?;
         Ok(().into())
     }
 

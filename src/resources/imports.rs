@@ -6,6 +6,7 @@
 
 use super::messages::{Outgoing, Place};
 use super::{Decision, channels, find_user, jobs as job_resources, members, messages, stored, users};
+use crate::audit;
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault, code_of};
 use crate::files::Attachment;
@@ -22,6 +23,7 @@ use crate::generated::wire::{ChannelImport, MessageImport, ValidationErrorCode};
 use crate::jobs::{Interrupted, Work, end};
 use crate::naming::{OtherSpelling, Respeller};
 use crate::platform::Platform;
+use crate::store::audit::Outcome;
 use crate::store::jobs::{self, FaultRow, JobRow, JobState, JobType, Lease, NewJob, Progress};
 use crate::store::threads::ThreadRow;
 use crate::store::users::UserRow;
@@ -151,7 +153,9 @@ impl Platform {
             return Err(Fault::new("file", ValidationErrorCode::Invalid, message).into());
         }
         let file = writer.finish().await?;
+        let act = audit::act(call, caller.application, &caller.client);
         let create = move |tx: &Tx<'_>, file: &files::FileRow| {
+            act.record(tx, Outcome::Started, now())?;
             files::take(tx, &file.key)?;
             let job = NewJob { kind, channel_id, last_id: None, origin: None, input: Some(file.key.clone()) };
             jobs::create(tx, application, job, now()).map(Ok)

@@ -4,6 +4,7 @@ use super::text::{Name, Span};
 use super::users::represent_embedded;
 use super::{Decision, applications, channels, find_user, patched, properties, stored, text, threads};
 use crate::Timestamp;
+use crate::audit;
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
 use crate::files::{Accepts, Attachment};
@@ -23,6 +24,7 @@ use crate::generated::wire::{
 };
 use crate::hal::{CursorRequest, MissingCursor, Urls, filters};
 use crate::platform::{NamedApplication, Platform};
+use crate::store::audit::Outcome;
 use crate::store::channels::{self as channel_rows, ChannelRow, ChannelType};
 use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::files::{self, FileOwner, FileRow};
@@ -80,9 +82,11 @@ impl MessagesApi for Platform {
 
     async fn delete_messages(&self, call: &Call, caller: Caller) -> Result<Reply<ApplicationResource>, Error> {
         let application = caller.application;
+        let act = audit::act(call, caller.application, &caller.client);
         // What is sent from now on stays. So this is told before it is done: the events of what stays come behind it.
         let last = self.store.write(move |tx| {
             let last = messages::last_id(tx, application)?;
+            act.record(tx, Outcome::Started, now())?;
             if last > 0 {
                 applications::record(tx, application, EventType::MessagesDeleted)?;
             }

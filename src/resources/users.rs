@@ -2,6 +2,7 @@
 
 use super::messages::{Listing, cursor};
 use super::{Decision, channels, order, patched, properties, properties_filter, sort_filters, stored};
+use crate::audit;
 use crate::auth::{Caller, now};
 use crate::error::{Error, Fault};
 use crate::files::{Accepts, Attachment};
@@ -18,6 +19,7 @@ use crate::generated::server::users::{
 use crate::generated::wire::{ChatUserType, ValidationErrorCode};
 use crate::hal::{CursorRequest, PageRequest, Urls, filters};
 use crate::platform::Platform;
+use crate::store::audit::Outcome;
 use crate::store::events::{self, Deleted, Event, EventType};
 use crate::store::files::{self, FileOwner, FileRow};
 use crate::store::messages::Scope;
@@ -148,13 +150,22 @@ impl UsersApi for Platform {
 
     async fn retrieve_user_secret(
         &self,
-        _: &Call,
+        call: &Call,
         caller: Caller,
         id: i64,
         name: String,
     ) -> Result<Reply<SecretResource>, Error> {
         let application = caller.application;
-        let row = self.store.read(move |tx| secrets::get(tx, application, id, &name)).await?;
+        let act = audit::act(call, caller.application, &caller.client);
+        // A secret is told once it is on record that it was.
+        let retrieve = move |tx: &Tx<'_>| {
+            let row = secrets::get(tx, application, id, &name)?;
+            if row.is_some() {
+                act.record(tx, Outcome::Done, now())?;
+            }
+            Ok(row)
+        };
+        let row = self.store.write(retrieve).await?;
         let value = self.vault.unseal(&row.ok_or(Error::NotFound("secret"))?)?;
         let secret = serde_json::from_slice(&value).map_err(|_| StoreError::Engine("a secret is no object".into()))?;
         Ok(SecretResource { secret }.into())
@@ -170,10 +181,12 @@ impl UsersApi for Platform {
     ) -> Result<Reply<ChatUserResource>, Error> {
         let application = caller.application;
         let secret = self.vault.seal(application, id, &name, Value::Object(body.secret).to_string().as_bytes())?;
+        let act = audit::act(call, caller.application, &caller.client);
         let set = move |tx: &Tx<'_>| {
             let user = users::get(tx, application, id)?;
             if user.is_some() {
                 secrets::set(tx, &secret)?;
+                act.record(tx, Outcome::Done, now())?;
             }
             Ok(user)
         };
@@ -189,8 +202,12 @@ impl UsersApi for Platform {
         name: String,
     ) -> Result<Reply<ChatUserResource>, Error> {
         let application = caller.application;
+        let act = audit::act(call, caller.application, &caller.client);
         let remove = move |tx: &Tx<'_>| {
             let removed = secrets::remove(tx, application, id, &name)?;
+            if removed {
+                act.record(tx, Outcome::Done, now())?;
+            }
             Ok(users::get(tx, application, id)?.filter(|_| removed))
         };
         let row = self.store.write(remove).await?.ok_or(Error::NotFound("secret"))?;

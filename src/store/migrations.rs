@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0012_deleted_users_and_channels.sql"),
     include_str!("migrations/0013_unread.sql"),
     include_str!("migrations/0014_credentials.sql"),
+    include_str!("migrations/0015_audit.sql"),
 ];
 
 /// The number of the latest step this program knows.

@@ -22,6 +22,7 @@ mod tx;
 mod writer;
 
 pub mod applications;
+pub mod audit;
 pub mod channels;
 pub mod credentials;
 pub mod events;

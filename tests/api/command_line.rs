@@ -270,10 +270,17 @@ async fn a_reader_of_the_log_that_has_gone_away_does_not_stop_the_server() {
 #[test]
 fn a_mistyped_database_is_told_and_not_made() {
     let folder = tempdir().unwrap();
-    for arguments in [&["list"][..], &["add-client", "1"], &["rotate-secret", "1"], &["delete", "1"]] {
-        let mut mistyped = app(folder.path(), arguments);
+    let commands = [
+        &["app", "list"][..],
+        &["app", "add-client", "1"],
+        &["app", "rotate-secret", "1"],
+        &["app", "delete", "1"],
+        &["audit"],
+    ];
+    for arguments in commands {
+        let mut mistyped = command(folder.path(), arguments);
         mistyped.env("CHATKITTY_DATABASE", "sqlite:tset.db");
         run(mistyped).failed(1, &["there is no database at", "--database"]);
-        assert!(!folder.path().join("tset.db").exists(), "app {arguments:?} made a database");
+        assert!(!folder.path().join("tset.db").exists(), "{arguments:?} made a database");
     }
 }

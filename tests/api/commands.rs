@@ -99,7 +99,8 @@ fn words_of(text: &str) -> String {
 fn every_operation_has_its_command() {
     let command = chatkitty_platform::cli::command();
     command.clone().debug_assert();
-    let own: Vec<_> = ["serve", "app", "tail", "openapi", "completions", "man", "environment", "exit-codes"].into();
+    let own: Vec<_> =
+        ["serve", "app", "audit", "tail", "openapi", "completions", "man", "environment", "exit-codes"].into();
     let mut found = Vec::new();
     leaves(&command, &[], &mut found);
     found.retain(|(words, _)| !own.contains(&words[0]));

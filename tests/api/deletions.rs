@@ -15,12 +15,15 @@ use tempfile::tempdir;
 /// Tables that belong to no application: objects without an owner, and what SQLite keeps for itself.
 const COMMON: [&str; 3] = ["file_removals", "sqlite_schema", "sqlite_sequence"];
 
+/// What stays of a deleted application on purpose: the record of who deleted it and of what else was done to it.
+const KEPT: [&str; 1] = ["audit"];
+
 /// Tables that are empty but while what was deleted is removed.
 const MARKS: [&str; 2] = ["deleted_channels", "deleted_users"];
 
-/// Columns with the ID of something that may be gone: the history of a channel and the jobs that worked on it stay to
-/// be seen.
-const OUTLIVED: [(&str, &str); 2] = [("events", "channel_id"), ("jobs", "channel_id")];
+/// Columns with the ID of something that may be gone: the history of a channel, the jobs that worked on it and what was
+/// done to an application stay to be seen.
+const OUTLIVED: [(&str, &str); 3] = [("events", "channel_id"), ("jobs", "channel_id"), ("audit", "application_id")];
 
 /// Totals that are kept: in which table and column, and what they count.
 const TOTALS: [(&str, &str, &str); 25] = [
@@ -145,6 +148,7 @@ fn rows(database: &Connection, application: i64) -> Vec<(String, i64)> {
     let mut counts = Vec::new();
     for table in tables(database) {
         let condition = match table.as_str() {
+            name if KEPT.contains(&name) => continue,
             name if columns(database, name).iter().any(|column| column == "application_id") => {
                 format!("application_id = {application}")
             }
@@ -232,6 +236,8 @@ async fn nothing_is_left_of_a_deleted_application_and_all_of_another_one() {
     assert_eq!(other.get("/v1/application").await.status, 401, "it is gone at once, whatever is left of it");
     until_gone(&database, 2).await;
     assert_eq!(rows(&database, 1), before);
+    let deleted = "SELECT count(*) FROM audit WHERE application_id = 2 AND action = 'deleteApplication'";
+    assert_eq!(count(&database, deleted), 1, "who deleted it stays on record");
     api.delete("/v1/applications/me").await.ok();
     until_gone(&database, 1).await;
     server.stop().await;

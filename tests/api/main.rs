@@ -4,6 +4,7 @@
 
 mod analytics;
 mod applications;
+mod audit;
 mod authorization;
 mod bad_input;
 mod channels;

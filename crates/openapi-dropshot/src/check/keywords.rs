@@ -42,7 +42,7 @@ fn kind(key: &str, what: &str) -> Option<Kind> {
         _ if what == "`components`" => Kind::Object,
         "required" if what.starts_with("a schema") => Kind::List,
         "required" | "nullable" | "readOnly" | "writeOnly" | "deprecated" | "uniqueItems" | "exclusiveMinimum"
-        | "exclusiveMaximum" | "explode" | "x-stream" => Kind::Flag,
+        | "exclusiveMaximum" | "explode" | "x-stream" | "x-audit" => Kind::Flag,
         "title" | "description" | "summary" | "termsOfService" | "version" | "operationId" | "name" | "in"
         | "style" | "format" | "pattern" | "propertyName" | "scheme" | "bearerFormat" | "openIdConnectUrl"
         | "prefix" | "serves" | "case" | "mediaType" | "x-rust-name" => Kind::Text,

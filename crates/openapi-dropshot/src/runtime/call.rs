@@ -19,6 +19,8 @@ pub struct Call {
     pub operation: &'static Operation,
     /// Who sent it.
     pub remote_addr: SocketAddr,
+    /// What dropshot calls it: a random UUID.
+    pub request_id: String,
     /// Method, address, headers, and what the edge has put into the extensions.
     pub request: http::request::Parts,
     /// The media type the answer will have, once negotiated.
@@ -35,8 +37,8 @@ impl Call {
     ) -> Self {
         let (request, body) = request.into_parts();
         let variables = variables(operation.path, request.uri.path());
-        let remote_addr = context.request.remote_addr();
-        Call { operation, remote_addr, request, media: None, variables, body: Some(body) }
+        let (remote_addr, request_id) = (context.request.remote_addr(), context.request_id.clone());
+        Call { operation, remote_addr, request_id, request, media: None, variables, body: Some(body) }
     }
 
     /// The headers of the request.

@@ -43,7 +43,8 @@ impl Document {
         }
     }
 
-    fn operation(&self, operation: &Operation) -> &Value {
+    /// What the document says of an operation; `null` for one of another document.
+    pub fn operation(&self, operation: &Operation) -> &Value {
         let method = operation.method.as_str().to_ascii_lowercase();
         self.json().get("paths").and_then(|paths| paths.get(operation.path)?.get(method)).unwrap_or(&Value::Null)
     }
