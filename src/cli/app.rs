@@ -103,11 +103,13 @@ impl Limits {
 /// A time to come, in milliseconds since the epoch.
 fn moment(text: &str) -> Result<i64, String> {
     const SECONDS: [(char, i64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 24 * 3600)];
-    let spans =
-        SECONDS.iter().filter_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?.parse::<u32>().ok()?, *seconds)));
+    let span = SECONDS.iter().find_map(|(unit, seconds)| {
+        let count: u32 = text.strip_suffix(*unit)?.parse().ok()?;
+        Some(i64::from(count) * seconds * 1000)
+    });
     let now = now();
-    let time = match spans.last() {
-        Some((count, seconds)) => now + i64::from(count) * seconds * 1000,
+    let time = match span {
+        Some(span) => now + span,
         None => {
             let time = text.parse::<Timestamp>();
             time.map_err(|_| "write a time like 2027-01-31T09:30:00Z, or how long from now like 90d")?.millis()
