@@ -157,6 +157,11 @@ impl UsersApi for Platform {
     ) -> Result<Reply<SecretResource>, Error> {
         let application = caller.application;
         let act = audit::act(call, caller.application, &caller.client);
+        // Who asks for what is not there is told so without a write.
+        let wanted = name.clone();
+        if self.store.read(move |tx| secrets::get(tx, application, id, &wanted)).await?.is_none() {
+            return Err(Error::NotFound("secret"));
+        }
         // A secret is told once it is on record that it was.
         let retrieve = move |tx: &Tx<'_>| {
             let row = secrets::get(tx, application, id, &name)?;
