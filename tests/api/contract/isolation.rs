@@ -335,6 +335,11 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// What a stream says of itself, if this is that: where it begins, and whether something is missing before it.
+fn own_place(event: &serde_json::Map<String, Value>) -> Option<&str> {
+    event.get("type").and_then(Value::as_str).filter(|kind| kind.starts_with("STREAM_"))
+}
+
 /// A value without what differs from one server, and from one moment, to the next.
 fn settled(value: &Value, pairs: &[(String, String)], name: &str) -> Value {
     if matches!(name, "timestamp" | "key") || name.ends_with("Time") {
@@ -353,7 +358,7 @@ fn settled(value: &Value, pairs: &[(String, String)], name: &str) -> Value {
     };
     match value {
         // A stream begins at the caller's own newest event, of which the stream before has made some.
-        Value::Object(map) if map.get("type").is_some_and(|kind| kind == "STREAM_STARTED") => "STREAM_STARTED".into(),
+        Value::Object(map) if own_place(map).is_some() => own_place(map).into(),
         Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), settled(value, pairs, name))).collect(),
         Value::Array(items) => items.iter().map(|item| settled(item, pairs, name)).collect(),
         Value::String(text) => json!(plain(text)),
