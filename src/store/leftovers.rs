@@ -6,7 +6,7 @@
 //!
 //! A deleted application is found by nobody. Users and channels have an application that goes on being read, so that
 //! until they are removed they stand in `deleted_users` and `deleted_channels`, and whatever reads rows of theirs asks
-//! [`user_stays`], [`channel_stays`] or [`message_stays`]. Totals that are kept count what is still there; reading them
+//! `user_stays`, `channel_stays` or `message_stays`. Totals that are kept count what is still there; reading them
 //! takes off what is of the deleted. Each batch leaves the totals of all others right.
 
 use super::{Param, StoreError, Tx, applications, files, jobs, members, messages, read_receipts, reports, sessions};

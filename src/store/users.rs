@@ -297,7 +297,7 @@ pub fn set_display_picture(tx: &Tx<'_>, application: i64, id: i64, picture: &str
 ///
 /// With it go its memberships, its messages with the replies to them, and the DIRECT channels it
 /// is in, whose members are fixed. Channels it created stay, without a creator. What does not fit into one batch is
-/// [`leftovers`](super::leftovers), and found by nobody.
+/// [`leftovers`], and found by nobody.
 pub fn delete(tx: &Tx<'_>, application: i64, id: i64) -> Result<bool, StoreError> {
     if get(tx, application, id)?.is_none() {
         return Ok(false);
