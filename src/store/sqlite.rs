@@ -17,6 +17,11 @@ use tokio::sync::oneshot;
 /// How long a statement waits for another process that writes.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
+/// How many bytes of the file a reader maps, and the writer. What is mapped counts as memory of the process once it has
+/// been looked at, and an import of any size looks at much of it.
+const READER_MAP: i64 = 256 << 20;
+const WRITER_MAP: i64 = 64 << 20;
+
 /// One database: a connection that writes, on a thread of its own, and a few that read.
 pub(super) struct Sqlite {
     // Fields are dropped in this order: the writer's connection is the last to close, and folds the log in.
@@ -38,7 +43,7 @@ impl Sqlite {
             let reason = "its file system has no shared memory, which the write-ahead log needs".into();
             return Err(OpenError::Unusable { path: path.to_owned(), reason });
         }
-        settle(&connection, -8000).map_err(failed)?;
+        settle(&connection, -8000, WRITER_MAP).map_err(failed)?;
         migrations::run(&mut connection).map_err(failed)?;
 
         let parallelism = std::thread::available_parallelism().map_or(2, usize::from);
@@ -46,7 +51,7 @@ impl Sqlite {
             .map(|_| {
                 let reader = Connection::open_with_flags(path, flags)?;
                 reader.busy_timeout(LOCK_WAIT)?;
-                settle(&reader, -1000)?;
+                settle(&reader, -1000, READER_MAP)?;
                 reader.pragma_update(None, "query_only", true)?;
                 Ok(Arc::new(Mutex::new(reader)))
             })
@@ -64,7 +69,7 @@ impl Sqlite {
     pub(super) fn open_in_memory() -> Result<Sqlite, OpenError> {
         let failed = |error| open_error(":memory:".as_ref(), error);
         let mut connection = Connection::open_in_memory().map_err(failed)?;
-        settle(&connection, -8000).map_err(failed)?;
+        settle(&connection, -8000, WRITER_MAP).map_err(failed)?;
         migrations::run(&mut connection).map_err(failed)?;
         let connection = Arc::new(Mutex::new(connection));
         let watchers = Arc::<Watchers>::default();
@@ -158,8 +163,9 @@ fn switch_to_wal(connection: &Connection) -> rusqlite::Result<String> {
     }
 }
 
-/// The settings every connection has. A negative `cache_size` is in KiB and is only taken as it is needed.
-fn settle(connection: &Connection, cache_size: i64) -> rusqlite::Result<()> {
+/// The settings every connection has. A negative `cache_size` is in KiB and is only taken as it is needed; `map` is how
+/// many bytes of the file are read where the system has them anyway.
+fn settle(connection: &Connection, cache_size: i64, map: i64) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(256);
     json::register(connection)?;
     // Without this, a statement that could have used a partial index is planned anew for every value bound to it.
@@ -171,7 +177,7 @@ fn settle(connection: &Connection, cache_size: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", cache_size)?;
-    connection.pragma_update_and_check(None, "mmap_size", 256 << 20, |_| Ok(())).or_else(|error| match error {
+    connection.pragma_update_and_check(None, "mmap_size", map, |_| Ok(())).or_else(|error| match error {
         // In memory there is nothing to map and SQLite answers without a row.
         rusqlite::Error::QueryReturnedNoRows => Ok(()),
         error => Err(error),
